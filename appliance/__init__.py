@@ -1,0 +1,3 @@
+"""Cloister: an air-gapped inference appliance for GGUF models."""
+
+__version__ = "0.1.0"
