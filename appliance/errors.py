@@ -2,7 +2,7 @@
 
 A *refusal* is expected: the caller asked for something the house does not do, and the text says
 what to do instead. Refusals are values (`Refusal`) where they end an exchange, and are carried by
-`Refused` where a call has to be abandoned on the way. *Breakage* raises another `ApplianceError`.
+`RefusalError` where a call has to be abandoned on the way. *Breakage* raises another `ApplianceError`.
 `api` alone turns either into HTTP; nobody else knows status codes.
 
 A message never holds content: no prompt, no answer, no key, no value of a field that a caller
@@ -54,7 +54,7 @@ class ApplianceError(Exception):
     """Base of everything the house raises on purpose. `str()` is fit to be shown to a person."""
 
 
-class Refused(ApplianceError):
+class RefusalError(ApplianceError):
     """Carries a refusal out of a call that cannot return one."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -80,6 +80,6 @@ class UnavailableError(ApplianceError):
 
 def refuse(
     code: Code, message: str, *, param: str | None = None, retry_after: float | None = None
-) -> Refused:
-    """Build the exception that abandons a call with a refusal: `raise refuse(...)`."""
-    return Refused(Refusal(code=code, message=message, param=param, retry_after=retry_after))
+) -> RefusalError:
+    """Build the exception that abandons a call with a refusal."""
+    return RefusalError(Refusal(code=code, message=message, param=param, retry_after=retry_after))
