@@ -1,0 +1,21 @@
+"""Where a request's credential stands, and where the request came from."""
+
+from litestar import Request
+from litestar.datastructures import State
+
+LOCAL = "local"
+"""Origin of what came over the box's own Unix socket."""
+
+
+def credential_of(request: Request[object, object, State]) -> str | None:
+    """Return the bearer token, or the `x-api-key` that Anthropic's and other SDKs send."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("x-api-key") or None
+
+
+def origin_of(request: Request[object, object, State]) -> str:
+    """Return the client's address. No forwarding header is believed."""
+    client = request.scope["client"]
+    return client[0] if client else LOCAL

@@ -1,0 +1,98 @@
+"""Starts exchanges, and waits for them when the box stops."""
+
+import asyncio
+
+import msgspec
+
+from appliance.access.principal import Principal
+from appliance.audit.events import RequestRefused
+from appliance.errors import Code, Refusal, RefusalError, UnavailableError
+from appliance.gateway import prompts
+from appliance.gateway.call import Call, actor_of
+from appliance.gateway.exchange import Exchange
+from appliance.gateway.needs import BlockedError
+from appliance.gateway.passage import Passage, Way, internal_error
+from appliance.generation.outcome import Finished
+from appliance.generation.request import GenerationRequest
+from appliance.routing.routes import Route, Routes
+
+
+class Gateway:
+    """Runs exchanges: `begin` for each call, `close` at the end."""
+
+    def __init__(self, routes: Routes, way: Way) -> None:
+        self._routes = routes
+        self._way = way
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def begin(self, call: Call, exchange: Exchange) -> None:
+        """Start carrying a call; returns at once. All that follows is read from the exchange."""
+        task = asyncio.create_task(self._carry(call, exchange), name=f"exchange {exchange.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def refused(
+        self,
+        exchange_id: str,
+        route: str,
+        refusal: Refusal,
+        principal: Principal | None,
+        source: str,
+    ) -> None:
+        """Log a request that never became an exchange.
+
+        Raises:
+            UnavailableError: the log is down; the caller is told that instead.
+        """
+        event = RequestRefused(
+            code=refusal.code, route=route, request=exchange_id, param=refusal.param or ""
+        )
+        await self._way.journal.append(event, actor_of(principal, source))
+
+    async def close(self) -> None:
+        """Refuse new calls and wait until every exchange has ended and is logged."""
+        self._closing = True
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _carry(self, call: Call, exchange: Exchange) -> None:
+        ending: Finished | Refusal
+        try:
+            prepared = self._prepare(call)
+            if isinstance(prepared, Refusal):
+                await self.refused(exchange.id, call.route, prepared, call.principal, call.source)
+                ending = prepared
+            else:
+                passage = Passage(self._way, call, exchange, *prepared)
+                ending = await passage.run()
+        except UnavailableError as error:
+            ending = Refusal(code=Code.LOG_UNAVAILABLE, message=str(error), retry_after=5)
+        except Exception as error:
+            ending = internal_error(error)
+        exchange.end(ending)
+
+    def _prepare(self, call: Call) -> Refusal | tuple[Route, GenerationRequest, dict[str, int]]:
+        """Find the model and scrub the prompt: all that needs no waiting."""
+        if self._closing:
+            return _SHUTTING_DOWN
+        permitted = call.principal.may_use(call.model)
+        route = self._routes.resolve(call.model, permitted=permitted)
+        if isinstance(route, Refusal):
+            return route
+        screening, principal = self._way.screening, call.principal
+        try:
+            scrubber = screening.input_scrubber(principal.role.value, principal.id)
+            prompt, redactions = prompts.scrub(
+                call.request.prompt, scrubber, self._way.engine.vocabulary(route.version)
+            )
+        except BlockedError as error:
+            return Refusal(code=Code.CONTENT_BLOCKED, message=str(error))
+        except RefusalError as error:
+            return error.refusal
+        return route, msgspec.structs.replace(call.request, prompt=prompt), redactions
+
+
+_SHUTTING_DOWN = Refusal(
+    code=Code.SHUTTING_DOWN, message="the box is shutting down; try again", retry_after=30
+)

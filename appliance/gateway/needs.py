@@ -1,0 +1,104 @@
+"""What the gateway needs of the rooms it walks through, as Protocols.
+
+The assembly hands in the real rooms; nothing here says how they work.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from appliance.audit.entries import Actor
+from appliance.audit.events import Event
+from appliance.errors import ApplianceError
+from appliance.generation.outcome import Event as GenerationEvent
+from appliance.generation.request import GenerationRequest
+
+
+class Journal(Protocol):
+    """Where evidence goes."""
+
+    async def append(self, event: Event, actor: Actor) -> object:
+        """Return once the entry is durable; raises `UnavailableError` if it cannot be."""
+
+
+class Generation(Protocol):
+    """One running generation: batches of events, the last of which ends it."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[GenerationEvent]]:
+        """Yield all events that have come since the last batch."""
+
+    def cancel(self) -> None:
+        """End it within one step; its ending still comes."""
+
+
+class Engine(Protocol):
+    """Where tokens come from."""
+
+    def generate(self, name: str, request: GenerationRequest, *, domain: str) -> Generation:
+        """Begin a generation; a refusal is an ending like any other."""
+
+    def vocabulary(self, name: str) -> Sequence[bytes]:
+        """Return the bytes behind each token id of a model."""
+
+    def template_digest(self, name: str) -> str:
+        """Return the SHA-256 of the model's chat template, hex; empty if it has none."""
+
+
+class BlockedError(ApplianceError):
+    """The policy lets no such text through. The message names types, never values."""
+
+
+class Scrubbed(Protocol):
+    """A text that went through a policy."""
+
+    @property
+    def text(self) -> str:
+        """What may be seen."""
+
+    @property
+    def findings(self) -> Mapping[str, int]:
+        """Entity type → how many."""
+
+
+class ScrubbedStream(Protocol):
+    """An answer on its way through a policy, piece by piece.
+
+    Both methods raise `BlockedError`; after that, nothing more may be shown.
+    """
+
+    def feed(self, chunk: str) -> str:
+        """Take the next piece; return what has become certain."""
+
+    def finish(self) -> str:
+        """Return the rest."""
+
+    @property
+    def findings(self) -> Mapping[str, int]:
+        """Entity type → how many, so far."""
+
+
+class Scrubber(Protocol):
+    """A policy compiled for one caller and one direction."""
+
+    def scrub(self, text: str) -> Scrubbed:
+        """Scrub a whole text; raises `BlockedError`."""
+
+    def stream(self) -> ScrubbedStream:
+        """Begin an answer."""
+
+
+class Screening(Protocol):
+    """The active policy."""
+
+    @property
+    def policy_id(self) -> str:
+        """Its name, as in the file."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, hex."""
+
+    def input_scrubber(self, role: str, principal: str) -> Scrubber:
+        """What goes to the model."""
+
+    def output_scrubber(self, role: str, principal: str) -> Scrubber:
+        """What comes back."""
