@@ -101,9 +101,8 @@ class Database:
         Raises `IntegrityError` if the key is not the file's or its first page was altered,
         `UnavailableError` if the file cannot be opened.
         """
-        path = path.absolute()
         try:
-            _create_private(path)
+            path = _create_private(path)
         except OSError as error:
             raise UnavailableError(
                 f"the database file {path} cannot be created: {error.strerror}"
@@ -187,18 +186,20 @@ def _upgrade(connection: Connection) -> None:
     alembic.command.upgrade(config, "head")
 
 
-def _create_private(path: Path) -> None:
+def _create_private(path: Path) -> Path:
     """Create the file for its owner alone; SQLite gives the WAL the same mode."""
+    path = path.absolute()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        return
+        return path
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+    return path
 
 
 @contextmanager

@@ -1,0 +1,24 @@
+"""What every way of unsealing offers."""
+
+from typing import Protocol
+
+from appliance.vault.document import Parameters
+from appliance.vault.secret import Secret
+
+
+class Unsealer(Protocol):
+    """Yields the 32-byte unseal key of a slot. It knows nothing of what that key opens."""
+
+    @property
+    def kind(self) -> str:
+        """The name under which slots of this kind are stored."""
+
+    def enrol(self) -> tuple[Parameters, Secret]:
+        """Make a new unseal key; return it with what must be stored to find it again."""
+
+    def recover(self, parameters: Parameters) -> Secret:
+        """Find the unseal key of a slot again.
+
+        Raises `SealedError` if what it needs is not there, with what to do about it. A wrong
+        passphrase or another vault's key is not noticed here: the slot does not open.
+        """
