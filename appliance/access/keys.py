@@ -24,13 +24,13 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     models: tuple[str, ...] | None
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
+    created: datetime
+    expires: datetime | None = None
+    revoked: datetime | None = None
 
     def valid(self, now: datetime) -> bool:
         """Whether the key opens anything at this moment."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.revoked is None and (self.expires is None or now < self.expires)
 
 
 class ApiKeys:
@@ -53,7 +53,7 @@ class ApiKeys:
         role: Role,
         *,
         models: tuple[str, ...] | None = None,
-        expires_at: datetime | None = None,
+        expires: datetime | None = None,
     ) -> tuple[str, KeyRecord]:
         """Make a key. The text is returned this once and cannot be had again."""
         key = secret.generate(secret.API_KEY)
@@ -63,9 +63,9 @@ class ApiKeys:
             role=role.value,
             digest=secret.digest(key, self._digest_key),
             models=None if models is None else list(models),
-            created_at=datetime.now(UTC),
-            expires_at=expires_at,
-            revoked_at=None,
+            created=datetime.now(UTC),
+            expires=expires,
+            revoked=None,
         )
         record = _record(row)
         digest = row.digest
@@ -84,19 +84,19 @@ class ApiKeys:
         if digest is None:
             raise refuse(Code.NOT_FOUND, f"there is no API key with the id {key_id}", param="id")
         record = self._by_digest[digest]
-        if record.revoked_at is not None:
+        if record.revoked is not None:
             return record
-        ended = msgspec.structs.replace(record, revoked_at=datetime.now(UTC))
+        ended = msgspec.structs.replace(record, revoked=datetime.now(UTC))
         # Memory first: whatever happens to the write, the key opens nothing from now on.
         self._by_digest[digest] = ended
         async with self._database.session() as session:
             row = await session.get_one(ApiKey, key_id)
-            row.revoked_at = ended.revoked_at
+            row.revoked = ended.revoked
         return ended
 
     def records(self) -> list[KeyRecord]:
         """All keys ever issued, oldest first."""
-        return sorted(self._by_digest.values(), key=lambda record: record.created_at)
+        return sorted(self._by_digest.values(), key=lambda record: record.created)
 
     def recognise(self, key: str) -> Principal | None:
         """Return whom the key stands for, or none if it is malformed, unknown, expired, revoked."""
@@ -120,7 +120,7 @@ def _record(row: ApiKey) -> KeyRecord:
         name=row.name,
         role=Role(row.role),
         models=None if row.models is None else tuple(row.models),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
+        created=row.created,
+        expires=row.expires,
+        revoked=row.revoked,
     )

@@ -41,7 +41,7 @@ class People:
                     name=name,
                     role=role.value,
                     password=hashed,
-                    created_at=datetime.now(UTC),
+                    created=datetime.now(UTC),
                 )
             )
         return first
