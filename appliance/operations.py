@@ -8,7 +8,7 @@ caller gets the log's error.
 from appliance.access.authenticator import Authenticator
 from appliance.access.keys import ApiKeys, KeyRecord
 from appliance.access.principal import Permission, Principal, Role
-from appliance.audit.events import KeyCreated, KeyRevoked, UserLogin
+from appliance.audit.events import KeyCreated, KeyRevoked, UserLogin, VaultSealed
 from appliance.errors import Code, refuse
 from appliance.gateway.call import actor_of
 from appliance.gateway.needs import Journal
@@ -50,6 +50,11 @@ class Operations:
         record = await self._keys.revoke(key_id)
         await self._journal.append(KeyRevoked(key=record.id), actor_of(by, source))
         return record
+
+    async def note_sealing(self, by: Principal, *, source: str = "") -> None:
+        """Log that the box is about to be sealed: afterwards nothing can be logged."""
+        require(by, Permission.OPERATE)
+        await self._journal.append(VaultSealed(), actor_of(by, source))
 
     def list_keys(self, by: Principal) -> list[KeyRecord]:
         """All keys ever issued, oldest first."""

@@ -22,7 +22,7 @@ class Role(StrEnum):
     """The people and programs of the house, kept apart on purpose.
 
     The operator keeps the box running and can read neither prompts nor evidence; the officer reads
-    evidence and cannot change the machine; nobody holds both.
+    evidence and cannot change the machine; nobody who signs in holds both.
     """
 
     APPLICATION = "application"
@@ -30,6 +30,8 @@ class Role(StrEnum):
     OPERATOR = "operator"
     OFFICER = "officer"
     APPROVER = "approver"
+    OWNER = "owner"
+    """The system account that runs the box, at its own command line. Nobody signs in as it."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -46,6 +48,7 @@ _PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OFFICER: frozenset(
         {Permission.READ_STATUS, Permission.READ_AUDIT, Permission.MANAGE_POLICY}
     ),
+    Role.OWNER: frozenset(Permission) - {Permission.GENERATE, Permission.APPROVE_MODELS},
     Role.APPROVER: frozenset({Permission.READ_STATUS, Permission.APPROVE_MODELS}),
 }
 

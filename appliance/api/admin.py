@@ -1,7 +1,8 @@
 """`/admin/v1/*`: what administrators and officers do, for the command line and for their tools.
 
-Over the box's own Unix socket, which only its user can open, no credential is asked for: whoever
-can open it can read the unseal key beside it as well. Over the network it takes a session token.
+Over the network it takes a session token. Over the box's own Unix socket, which only its system
+account can open, no credential is asked for: whoever can open it can stop the box and open it by
+hand as well. That is a separate application (`app.build_local`), so no header or address decides.
 """
 
 from typing import Annotated
@@ -12,17 +13,15 @@ from litestar.datastructures import State
 from litestar.response.base import ASGIResponse
 
 from appliance.access.keys import KeyRecord
-from appliance.access.principal import Principal, Role, Via
+from appliance.access.principal import Principal
 from appliance.api.body import read_body
-from appliance.api.credentials import LOCAL, credential_of, origin_of
+from appliance.api.credentials import credential_of, origin_of
 from appliance.api.decoding import decode
 from appliance.api.inference import json_response
 from appliance.house import House
 
 HttpRequest = Request[object, object, State]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-LOCAL_ADMINISTRATOR = Principal(id="local", name="local", role=Role.ADMINISTRATOR, via=Via.COMMAND)
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,9 +45,10 @@ _new_key = msgspec.json.Decoder(NewKey)
 class Administration:
     """The administrative endpoints, over one house."""
 
-    def __init__(self, house: House, max_body_bytes: int) -> None:
+    def __init__(self, house: House, max_body_bytes: int, local: Principal | None = None) -> None:
         self._house = house
         self._max_body_bytes = max_body_bytes
+        self._local = local
 
     def router(self) -> Router:
         """Return the routes under `/admin/v1`."""
@@ -70,23 +70,54 @@ class Administration:
         async def create_key(request: HttpRequest) -> ASGIResponse:
             by = self._who(request)
             body = decode(await read_body(request, self._max_body_bytes), _new_key)
-            key, record = await house.rooms().operations.issue_key(by, body.name, body.models)
+            key, record = await house.rooms().operations.issue_key(
+                by, body.name, body.models, source=origin_of(request)
+            )
             shown = {**_shown(record), "api_key": key}
             return json_response(201, shown, {"cache-control": "no-store"})
 
         @delete("/keys/{key_id:str}", status_code=200)
         async def revoke_key(request: HttpRequest, key_id: str) -> ASGIResponse:
-            record = await house.rooms().operations.revoke_key(self._who(request), key_id)
+            record = await house.rooms().operations.revoke_key(
+                self._who(request), key_id, source=origin_of(request)
+            )
             return json_response(200, _shown(record), {})
 
-        return Router("/admin/v1", route_handlers=[sign_in, list_keys, create_key, revoke_key])
+        @get("/vault")
+        async def vault_status() -> ASGIResponse:
+            return json_response(200, {"sealed": not house.unsealed}, {})
+
+        @post("/vault/unseal", status_code=200)
+        async def unseal() -> ASGIResponse:
+            await house.unseal()
+            return json_response(200, {"sealed": False}, {})
+
+        @post("/vault/seal", status_code=200)
+        async def seal(request: HttpRequest) -> ASGIResponse:
+            await house.rooms().operations.note_sealing(
+                self._who(request), source=origin_of(request)
+            )
+            await house.seal()
+            return json_response(200, {"sealed": True}, {})
+
+        return Router(
+            "/admin/v1",
+            route_handlers=[
+                sign_in,
+                list_keys,
+                create_key,
+                revoke_key,
+                vault_status,
+                unseal,
+                seal,
+            ],
+        )
 
     def _who(self, request: HttpRequest) -> Principal:
         rooms = self._house.rooms()
-        origin = origin_of(request)
-        if origin == LOCAL:
-            return LOCAL_ADMINISTRATOR
-        return rooms.authenticator.authenticate(credential_of(request), origin)
+        if self._local is not None:
+            return self._local
+        return rooms.authenticator.authenticate(credential_of(request), origin_of(request))
 
 
 def _shown(record: KeyRecord) -> dict[str, object]:

@@ -6,7 +6,9 @@ import msgspec
 from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
+from litestar.types import ControllerRouterHandler
 
+from appliance.access.principal import Principal
 from appliance.api.admin import Administration
 from appliance.api.inference import Inference, json_response
 from appliance.api.openai.errors import body_of
@@ -44,14 +46,25 @@ def build(house: House, *, max_body_bytes: int) -> Litestar:
             body=house.telemetry.render(), media_type="text/plain; version=0.0.4; charset=utf-8"
         )
 
-    return Litestar(
-        route_handlers=[
+    return _application(
+        [
             live,
             ready,
             metrics,
             Inference(house, max_body_bytes).router(),
             Administration(house, max_body_bytes).router(),
-        ],
+        ]
+    )
+
+
+def build_local(house: House, *, max_body_bytes: int, local: Principal) -> Litestar:
+    """Make the application for the box's own Unix socket: administration, as its owner."""
+    return _application([Administration(house, max_body_bytes, local).router()])
+
+
+def _application(handlers: list[ControllerRouterHandler]) -> Litestar:
+    return Litestar(
+        route_handlers=handlers,
         exception_handlers={Exception: _answer_error},
         openapi_config=None,
         logging_config=None,

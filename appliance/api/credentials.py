@@ -3,9 +3,6 @@
 from litestar import Request
 from litestar.datastructures import State
 
-LOCAL = "local"
-"""Origin of what came over the box's own Unix socket."""
-
 
 def credential_of(request: Request[object, object, State]) -> str | None:
     """Return the bearer token, or the `x-api-key` that Anthropic's and other SDKs send."""
@@ -16,6 +13,6 @@ def credential_of(request: Request[object, object, State]) -> str | None:
 
 
 def origin_of(request: Request[object, object, State]) -> str:
-    """Return the client's address. No forwarding header is believed."""
+    """Return the client's address; empty on a Unix socket. No forwarding header is believed."""
     client = request.scope["client"]
-    return client[0] if client else LOCAL
+    return client[0] if client else ""
