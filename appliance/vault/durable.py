@@ -51,7 +51,7 @@ def new_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
             yield file
             os.fsync(file.fileno())
         if replace:
-            part.replace(path)
+            os.replace(part, path)
         else:
             # A link, unlike a rename, refuses to take a name that is in use.
             os.link(part, path)
