@@ -83,6 +83,8 @@ class Settings(Section):
     """The whole file."""
 
     profile: Literal["demo", "production"]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9./_-]{0,100}$")]
+    """The box's name for ever: the origin of its log, which every checkpoint is signed for."""
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
     audit: AuditSettings = AuditSettings()
@@ -102,6 +104,7 @@ class Layout:
         self.audit = self.root / "audit"
         self.models = self.root / "models"
         self.policies = self.root / "policies"
+        self.socket = self.root / "run" / "admin.sock"
 
     def path(self, relative: str) -> Path:
         """Resolve a path of the file against the box."""
@@ -136,7 +139,7 @@ def load(path: Path) -> tuple[Settings, Layout]:
 def render(settings: Settings) -> str:
     """Write settings as TOML with one table per room: what `cloister init` leaves behind."""
     document = msgspec.to_builtins(settings)
-    lines = [f'profile = "{document.pop("profile")}"']
+    lines = [f"{key} = {_toml(document.pop(key))}" for key in ("profile", "name")]
     for room, table in document.items():
         lines += ["", f"[{room}]"]
         lines += [f"{key} = {_toml(value)}" for key, value in table.items()]

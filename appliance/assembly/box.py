@@ -1,0 +1,193 @@
+"""A running box: sealed, or with all its rooms.
+
+Start order: vault → database → log → policy → access → engine → gateway. Each is stopped in the
+reverse order, so that exchanges end before the engine goes, and the log is the last to close
+before the database and the keys. `unseal` and `seal` do this while the process runs; nothing
+serves in between.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from appliance import __version__
+from appliance.access.attempts import Attempts
+from appliance.access.authenticator import Authenticator
+from appliance.access.keys import ApiKeys
+from appliance.access.people import People
+from appliance.assembly.foundations import (
+    BOX_ACTOR,
+    Foundations,
+    open_foundations,
+    record_of_weights,
+)
+from appliance.audit.events import ModelLoaded, ServiceStarted, ServiceStopped
+from appliance.engine.engine import Engine, Gauges, ModelSettings
+from appliance.errors import ApplianceError, SealedError
+from appliance.gateway.digests import Digests, plain_digest
+from appliance.gateway.gateway import Gateway
+from appliance.gateway.passage import Ended, Way
+from appliance.house import Rooms
+from appliance.operations import Operations
+from appliance.registry.version import ModelVersion
+from appliance.routing.routes import Route, Routes
+from appliance.screening import Screening
+from appliance.settings import Layout, Settings
+from appliance.telemetry import Telemetry, logger
+from appliance.vault.purpose import Purpose
+
+_log = logger("box")
+
+
+class Box:
+    """One box of one process. `unseal`, then `rooms`; `seal` at the end."""
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._rooms: Rooms | None = None
+        self._engine: Engine | None = None
+        self._stack = AsyncExitStack()
+        self._changing = asyncio.Lock()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._serving: frozenset[str] = frozenset()
+        self.telemetry = Telemetry()
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether the rooms are there."""
+        return self._rooms is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every active model can answer."""
+        return self._engine is not None and all(
+            self._engine.ready(version) for version in self._serving
+        )
+
+    def rooms(self) -> Rooms:
+        """Return the rooms.
+
+        Raises:
+            SealedError: the vault is sealed.
+        """
+        if self._rooms is None:
+            raise SealedError(
+                "this box is sealed: its administrator has to unseal it (`cloister vault unseal`)"
+            )
+        return self._rooms
+
+    async def unseal(self) -> None:
+        """Open the vault and start the rooms; nothing to do when they run.
+
+        Raises:
+            SealedError: the configured unsealer does not open the vault.
+            IntegrityError: something stored is not as it was left.
+        """
+        async with self._changing:
+            if self._rooms is None:
+                async with AsyncExitStack() as stack:
+                    rooms = await self._start(stack)
+                    self._stack = stack.pop_all()
+                self._rooms = rooms
+                _log.info("unsealed", models=sorted(r.alias for r in rooms.routes.routes()))
+
+    async def seal(self) -> None:
+        """Let exchanges end, stop the rooms, forget the keys."""
+        async with self._changing:
+            # Refused from here on; what runs is waited for by the gateway's own close.
+            self._rooms, self._engine, self._serving = None, None, frozenset()
+            await self._stack.aclose()
+            _log.info("sealed")
+
+    async def _start(self, stack: AsyncExitStack) -> Rooms:
+        settings = self._settings
+        base = await open_foundations(stack, settings, self._layout)
+        vault, log = base.vault, base.log
+        await log.append(
+            ServiceStarted(program=__version__, settings_digest=plain_digest(settings)), BOX_ACTOR
+        )
+        stack.push_async_callback(log.append, ServiceStopped(reason="sealed"), BOX_ACTOR)
+
+        screening = await asyncio.to_thread(
+            Screening.load,
+            self._layout.policies,
+            settings.policy.active,
+            key=vault.key(Purpose.PSEUDONYMS),
+        )
+        keys = ApiKeys(base.database, vault.key(Purpose.API_KEYS))
+        await keys.load()
+        people = People(base.database, vault.key(Purpose.API_KEYS))
+        authenticator = Authenticator(keys, people, Attempts())
+
+        engine = Engine()
+        stack.push_async_callback(engine.close)
+        routes = Routes()
+        await self._load_models(stack, base, engine, routes)
+        stack.callback(self.telemetry.watch_engine(lambda: self._gauges(engine, routes)))
+
+        way = Way(
+            screening=screening,
+            engine=engine,
+            journal=log,
+            digests=Digests(vault.key(Purpose.DIGESTS)),
+            observe=self._observe,
+            slow_reader_seconds=settings.server.slow_reader_seconds,
+        )
+        gateway = Gateway(routes, way)
+        stack.push_async_callback(gateway.close)
+        self._engine = engine
+        self._serving = frozenset(route.version for route in routes.routes())
+        return Rooms(
+            gateway=gateway,
+            authenticator=authenticator,
+            operations=Operations(keys, authenticator, log),
+            routes=routes,
+        )
+
+    async def _load_models(
+        self, stack: AsyncExitStack, base: Foundations, engine: Engine, routes: Routes
+    ) -> None:
+        """Start a worker for each active version; each becomes a route when it is loaded."""
+        for version in await base.active_versions():
+            await self._load(base, engine, version)
+            routes.direct(
+                Route(
+                    alias=version.alias,
+                    version=version.id,
+                    digest=version.file.digest,
+                    activated_at=version.changed,
+                )
+            )
+
+    async def _load(self, base: Foundations, engine: Engine, version: ModelVersion) -> None:
+        settings = self._settings.engine
+        await engine.load(
+            version.id,
+            lambda: base.store.open_weights(version.file),
+            ModelSettings(
+                sequences=settings.sequences,
+                context_tokens=settings.context_tokens,
+                batch_tokens=settings.batch_tokens,
+                queue_limit=settings.queue_limit,
+                threads=settings.threads,
+                batch_threads=settings.batch_threads,
+                gpu_layers=settings.gpu_layers,
+            ),
+        )
+        await base.log.append(ModelLoaded(**record_of_weights(version)), BOX_ACTOR)
+
+    def _observe(self, ended: Ended) -> None:
+        usage = ended.usage
+        self.telemetry.exchange_ended(
+            ended.model,
+            ended.ending,
+            usage.prompt_tokens if usage else 0,
+            usage.completion_tokens if usage else 0,
+            ended.first_text,
+            ended.total,
+        )
+
+    @staticmethod
+    def _gauges(engine: Engine, routes: Routes) -> Mapping[str, Gauges]:
+        return {route.alias: engine.gauges(route.version) for route in routes.routes()}

@@ -1,0 +1,122 @@
+"""Puts a box on its sockets and keeps it there until it is told to stop.
+
+Two listeners, two applications: the network's, and the box's own Unix socket for the commands of
+the system account that runs it. SIGTERM and SIGINT stop both: no new requests, running ones end,
+then the rooms close in order.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from appliance.access.principal import Principal, Role, Via
+from appliance.api import app
+from appliance.assembly.box import Box
+from appliance.errors import ConfigurationError, SealedError
+from appliance.settings import Layout, ServerSettings, Settings
+from appliance.telemetry import logger
+
+_log = logger("server")
+
+OWNER = Principal(id=f"uid-{os.getuid()}", name="owner", role=Role.OWNER, via=Via.COMMAND)
+
+
+async def serve(settings: Settings, layout: Layout, announce: Callable[[], None]) -> None:
+    """Run until a signal comes. `announce` is called once the box listens and its models answer.
+
+    A box that cannot be unsealed listens sealed: it answers 503 until it is.
+
+    Raises:
+        ConfigurationError: the address or the certificate cannot be used.
+        UnavailableError: another process uses this box.
+        IntegrityError: something stored is not as it was left.
+    """
+    box = Box(settings, layout)
+    server = settings.server
+    listener = _listen(server)
+    local_listener = _listen_locally(layout.socket)
+    try:
+        try:
+            await box.unseal()
+        except SealedError as error:
+            _log.warning("the box is sealed", reason=str(error))
+        public = uvicorn.Server(
+            _config(app.build(box, max_body_bytes=server.max_body_bytes), server, layout)
+        )
+        local_app = app.build_local(box, max_body_bytes=server.max_body_bytes, local=OWNER)
+        local = _LocalServer(_config(local_app, server, None))
+        local_task = asyncio.create_task(local.serve(sockets=[local_listener]))
+        announce_task = asyncio.create_task(_announce_when_started(public, announce))
+        try:
+            await public.serve(sockets=[listener])
+        finally:
+            announce_task.cancel()
+            local.should_exit = True
+            await local_task
+    finally:
+        await box.seal()
+        layout.socket.unlink(missing_ok=True)
+
+
+class _LocalServer(uvicorn.Server):
+    """The second server of a process: it leaves the signals to the first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _announce_when_started(server: uvicorn.Server, announce: Callable[[], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.02)
+    announce()
+
+
+def _config(application: object, server: ServerSettings, layout: Layout | None) -> uvicorn.Config:
+    tls = layout is not None and server.tls_certificate
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type] # Litestar's scope types are stricter than uvicorn's
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=server.max_connections,
+        timeout_graceful_shutdown=round(server.shutdown_seconds),
+        ssl_certfile=layout.path(server.tls_certificate) if layout and tls else None,
+        ssl_keyfile=layout.path(server.tls_key) if layout and tls else None,
+    )
+
+
+def _listen(server: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((server.host, server.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {server.host}:{server.port} ({error.strerror}); choose another "
+            "port with --port"
+        ) from None
+    return listener
+
+
+def _listen_locally(path: Path) -> socket.socket:
+    """Open the Unix socket, for this system account alone."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
