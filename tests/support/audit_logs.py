@@ -1,0 +1,56 @@
+"""Logs for the tests of the audit room: a clock to set, an event to log, a log of a given size."""
+
+from pathlib import Path
+
+from appliance.audit.entries import Actor, ActorKind
+from appliance.audit.events import ExchangeClosed, ExchangeOpened
+from appliance.audit.keys import Ed25519Signer
+from appliance.audit.log import Log
+
+ORIGIN = "box.test/log"
+SIGNER = Ed25519Signer.from_seed(ORIGIN, bytes(range(32)))
+VKEY = str(SIGNER.vkey)
+ACTOR = Actor(kind=ActorKind.KEY, id="k_test")
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, utc_ns: int = 1_800_000_000_000_000_000, monotonic_ns: int = 5) -> None:
+        self.utc = utc_ns
+        self.monotonic = monotonic_ns
+        self.boot = "ab" * 16
+
+    def move(self, nanoseconds: int) -> None:
+        """Let time pass on both clocks."""
+        self.utc += nanoseconds
+        self.monotonic += nanoseconds
+
+    def utc_ns(self) -> int:
+        """As set."""
+        return self.utc
+
+    def monotonic_ns(self) -> int:
+        """As set."""
+        return self.monotonic
+
+
+def opened(number: int) -> ExchangeOpened:
+    """The opening of exchange `number`."""
+    return ExchangeOpened(
+        exchange=f"ex_{number:06}", kind="chat", route="POST /v1/chat/completions", model="demo"
+    )
+
+
+def closed(number: int) -> ExchangeClosed:
+    """Its ending."""
+    return ExchangeClosed(exchange=f"ex_{number:06}", ending="finished")
+
+
+def build_log(directory: Path, exchanges: int) -> None:
+    """A closed log of `exchanges` openings and as many endings."""
+    log = Log.create(directory, origin=ORIGIN, signer=SIGNER, clock=SetClock())
+    for number in range(exchanges):
+        log.append_sync(opened(number), ACTOR)
+        log.append_sync(closed(number), ACTOR)
+    log.close_sync()
