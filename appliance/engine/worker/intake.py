@@ -1,0 +1,65 @@
+"""From a `Generate` message to an `Answer` ready to be scheduled, or a refusal.
+
+Contract: renders and tokenizes the prompt and checks it against vocabulary and context. Nothing is
+ever cut: a prompt that does not fit is refused, with both numbers.
+"""
+
+from appliance.engine.wire import Generate
+from appliance.engine.worker.answer import Answer
+from appliance.engine.worker.template import ChatTemplate
+from appliance.engine.worker.vocabulary import Vocabulary
+from appliance.errors import Code, refuse
+from appliance.generation.prompt import Chat, Text
+
+
+class Intake:
+    """Turns messages into answers for one model."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, template: ChatTemplate | None, context_tokens: int
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._template = template
+        self._context_tokens = context_tokens
+
+    def accept(self, message: Generate) -> Answer:
+        """Build the answer of one generation.
+
+        Raises `RefusalError`.
+        """
+        tokens = self._tokens(message)
+        if not tokens:
+            raise refuse(Code.INVALID_REQUEST, "The prompt is empty.", param="prompt")
+        self._check_ids([token for token, _ in message.request.sampling.logit_bias], "logit_bias")
+        if len(tokens) >= self._context_tokens:
+            raise refuse(
+                Code.CONTEXT_LENGTH_EXCEEDED,
+                f"The prompt has {len(tokens)} tokens; this model's context holds "
+                f"{self._context_tokens}, and the answer needs room in it. Shorten the prompt.",
+                param="prompt",
+            )
+        return Answer(message, tokens, self._vocabulary, self._context_tokens)
+
+    def _tokens(self, message: Generate) -> list[int]:
+        prompt = message.request.prompt
+        if isinstance(prompt, Chat):
+            if self._template is None:
+                raise refuse(
+                    Code.INVALID_REQUEST,
+                    "This model has no usable chat template; send a text completion instead.",
+                    param="messages",
+                )
+            return self._vocabulary.tokenize_parts(self._template.render(prompt.messages))
+        if isinstance(prompt, Text):
+            return self._vocabulary.tokenize_text(prompt.text)
+        tokens = list(prompt.tokens)
+        self._check_ids(tokens, "prompt")
+        return tokens
+
+    def _check_ids(self, tokens: list[int], param: str) -> None:
+        if tokens and (min(tokens) < 0 or max(tokens) >= self._vocabulary.size):
+            raise refuse(
+                Code.INVALID_REQUEST,
+                f"A token id is outside the model's vocabulary of {self._vocabulary.size}.",
+                param=param,
+            )

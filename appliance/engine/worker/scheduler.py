@@ -1,0 +1,315 @@
+"""Which sequences are computed in the next step, and which tokens of them.
+
+Contract: `submit` puts a sequence into the waiting line or says that it is full. Before every step
+`plan` admits what fits and shares out the step; the caller carries the plan out on the KV cache and
+reports back: `computed` for the step, `finish` for every sequence that ended. Sampled tokens it
+appends to the sequences itself. Pure bookkeeping: no llama.cpp, no clock.
+
+What it promises:
+- every running sequence that decodes is in every step; prefill takes what is left of the budget,
+  so that a long prompt never stalls the others, and every prefilling sequence advances in the end;
+- interactive sequences before batch ones; a batch sequence gives up its slot when an interactive
+  one waits, and is taken up again where it was;
+- domains take turns in the waiting line, whoever sends more;
+- the cells of all slots never exceed the KV cache; idle ones go, least recently used first;
+- a prompt whose beginning another one is just computing waits for it instead of computing it too.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from appliance.engine.worker.sequence import Sequence
+from appliance.engine.worker.slots import MIN_SHARED_TOKENS, Match, Slot, SlotTable
+from appliance.generation.request import Priority
+
+RESERVED_CELLS = 32
+"""Room to grow that an admission leaves to each running sequence where cells are scarce."""
+
+TAKE_OVER_SHARE = 0.5
+"""An idle slot is taken over, its rest lost, if at least this share of it is used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The size of one KV cache and of one step."""
+
+    slots: int
+    slot_tokens: int
+    """Most tokens of one sequence."""
+    cells: int
+    """Cells of the whole cache; `slots` × `slot_tokens` where each slot has its own."""
+    batch_tokens: int
+    queue_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Give up the cells of a slot."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A sequence takes a slot: first copy, then cut the slot's cells to `keep` tokens."""
+
+    slot: int
+    keep: int
+    source: int | None = None
+    """The slot whose cells are copied; none means that the slot's own are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Tokens `start` to `start + count` of a sequence, computed in this step."""
+
+    sequence: Sequence
+    start: int
+    count: int
+
+    @property
+    def samples(self) -> bool:
+        """Whether its last token's logits choose the next one."""
+        return self.start + self.count == len(self.sequence.tokens)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do to the KV cache: the changes in their order, then the pieces in one step."""
+
+    changes: list[Clear | Place] = field(default_factory=list)
+    begun: list[Sequence] = field(default_factory=list)
+    """Sequences that were admitted."""
+    pieces: list[Piece] = field(default_factory=list)
+    """Sorted by slot."""
+
+
+class WaitingLine:
+    """Sequences in order of priority, domains taking turns within one."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Priority, dict[str, deque[Sequence]]] = {p: {} for p in Priority}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, sequence: Sequence, *, first: bool = False) -> None:
+        """Put it at the end of its domain's line, or in front of it."""
+        line = self._lines[sequence.priority].setdefault(sequence.domain, deque())
+        if first:
+            line.appendleft(sequence)
+        else:
+            line.append(sequence)
+        self._count += 1
+
+    def remove(self, sequence: Sequence) -> None:
+        """Take it out, wherever it stands."""
+        lines = self._lines[sequence.priority]
+        lines[sequence.domain].remove(sequence)
+        if not lines[sequence.domain]:
+            del lines[sequence.domain]
+        self._count -= 1
+
+    def turns(self, priority: Priority) -> Iterator[Sequence]:
+        """In the order in which they are due: the first of each domain, then the second of each."""
+        lines = [iter(tuple(line)) for line in self._lines[priority].values()]
+        while lines:
+            still = []
+            for line in lines:
+                sequence = next(line, None)
+                if sequence is not None:
+                    yield sequence
+                    still.append(line)
+            lines = still
+
+    def served(self, sequence: Sequence) -> None:
+        """Take it out because it was admitted: its domain goes to the end of the round."""
+        self.remove(sequence)
+        lines = self._lines[sequence.priority]
+        if sequence.domain in lines:
+            lines[sequence.domain] = lines.pop(sequence.domain)
+
+
+class Scheduler:
+    """The bookkeeping of one KV cache."""
+
+    def __init__(self, limits: Limits, *, sharing: bool = True) -> None:
+        self.limits = limits
+        self.slots = SlotTable(limits.slots, sharing=sharing)
+        self.waiting = WaitingLine()
+        self.running: list[Sequence] = []
+        """In order of admission."""
+        self.preemptions = 0
+        self._arrivals = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self.running) or len(self.waiting) > 0
+
+    def submit(self, sequence: Sequence, *, always: bool = False) -> bool:
+        """Let a sequence wait for its turn; false if the line is full (`always` overrides)."""
+        idle = self.limits.slots - len(self.running)
+        if not always and len(self.waiting) >= self.limits.queue_limit + idle:
+            return False
+        self._arrivals += 1
+        sequence.arrival = self._arrivals
+        self.waiting.add(sequence)
+        return True
+
+    def plan(self, prefill_tokens: int | None = None) -> Plan:
+        """Decide the next step; `prefill_tokens` narrows the budget that prefill may use."""
+        plan = Plan()
+        self._admit(plan)
+        self._share_out(plan, prefill_tokens)
+        plan.pieces.sort(key=lambda piece: piece.sequence.slot)
+        return plan
+
+    def computed(self, plan: Plan) -> None:
+        """The step went well: its tokens lie in the KV cache."""
+        for piece in plan.pieces:
+            piece.sequence.computed = piece.start + piece.count
+
+    def finish(self, sequence: Sequence, *, keep: bool = True) -> int | None:
+        """It ended, running or waiting; returns its slot if the caller has to clear that."""
+        if sequence.slot < 0:
+            self.waiting.remove(sequence)
+            return None
+        slot = sequence.slot
+        self.running.remove(sequence)
+        self.slots.release(sequence, keep=keep)
+        return None if self.slots[slot].tokens else slot
+
+    def preempt(self, sequence: Sequence) -> None:
+        """Take a running sequence off; it goes on, where it was, when its turn comes again."""
+        self.running.remove(sequence)
+        self.slots.release(sequence, keep=True)
+        self.waiting.add(sequence, first=True)
+        self.preemptions += 1
+
+    def relieve(self) -> Plan:
+        """No room in the KV cache after all: give up something, or nothing is left to give up."""
+        plan = Plan()
+        if not self._evict(plan) and len(self.running) > 1:
+            self.preempt(self._victim(self.running))
+            self._evict(plan)
+        return plan
+
+    # Admission
+
+    def _admit(self, plan: Plan) -> None:
+        for priority in Priority:
+            for sequence in self.waiting.turns(priority):
+                if self._awaits_another(sequence):
+                    continue
+                if len(self.running) == self.limits.slots and not self._make_room_for(sequence):
+                    break
+                self._place(plan, sequence)
+
+    def _awaits_another(self, sequence: Sequence) -> bool:
+        """Whether a running sequence is just computing a good part of its beginning."""
+        match = self.slots.find(sequence)
+        return match is not None and match.promised - match.length >= MIN_SHARED_TOKENS
+
+    def _make_room_for(self, sequence: Sequence) -> bool:
+        """Take a less urgent sequence off its slot."""
+        below = [other for other in self.running if other.priority > sequence.priority]
+        if not below:
+            return False
+        self.preempt(self._victim(below))
+        return True
+
+    @staticmethod
+    def _victim(candidates: list[Sequence]) -> Sequence:
+        """The least urgent, and of those the last come."""
+        return max(candidates, key=lambda sequence: (sequence.priority, sequence.arrival))
+
+    def _place(self, plan: Plan, sequence: Sequence) -> None:
+        """Give it a slot, unless cells are short."""
+        match = self.slots.find(sequence)
+        target, source, keep = self._choose(match)
+        if not self._room_for(plan, sequence, target, source):
+            if source is None:
+                return
+            source, keep = None, 0
+            if not self._room_for(plan, sequence, target, source):
+                return
+        if keep:
+            plan.changes.append(Place(target.id, keep, source.id if source else None))
+        elif target.tokens:
+            plan.changes.append(Clear(target.id))
+        self.waiting.served(sequence)
+        self.slots.claim(target, sequence)
+        sequence.computed = keep
+        if len(sequence.tokens) == sequence.prompt_tokens:
+            sequence.cached = keep
+        self.running.append(sequence)
+        plan.begun.append(sequence)
+
+    def _choose(self, match: Match | None) -> tuple[Slot, Slot | None, int]:
+        """The slot to take, the one to copy from if that is another, and the cells to keep."""
+        idle = self.slots.idle
+        if match is None:
+            return idle[0], None, 0
+        mostly_used = match.length >= TAKE_OVER_SHARE * len(match.slot.tokens)
+        if match.slot.owner is None and (mostly_used or len(idle) == 1):
+            return match.slot, None, match.length
+        other = next(slot for slot in idle if slot is not match.slot)
+        return other, match.slot, match.length
+
+    def _room_for(self, plan: Plan, sequence: Sequence, target: Slot, source: Slot | None) -> bool:
+        """Whether its tokens fit beside the others, idle slots given up as needed."""
+        need = len(sequence.tokens) - len(target.tokens)
+        if self.running:
+            need += RESERVED_CELLS * (len(self.running) + 1)
+        need += sum(other.pending for other in self.running)
+        while self.slots.cells_used + need > self.limits.cells:
+            if not self._evict(plan, target, source):
+                return False
+        return True
+
+    def _evict(self, plan: Plan, *spared: Slot | None) -> bool:
+        """Give up the least recently used idle slot."""
+        for slot in self.slots.idle:
+            if slot.tokens and slot not in spared:
+                self.slots.clear(slot)
+                plan.changes.append(Clear(slot.id))
+                return True
+        return False
+
+    # The step
+
+    def _share_out(self, plan: Plan, prefill_tokens: int | None) -> None:
+        self._make_cells(plan)
+        decoding = [sequence for sequence in self.running if sequence.pending == 1]
+        prefilling = [sequence for sequence in self.running if sequence.pending > 1]
+        plan.pieces = [Piece(sequence, sequence.computed, 1) for sequence in decoding]
+        budget = self.limits.batch_tokens - len(decoding)
+        if prefill_tokens is not None and decoding:
+            budget = min(budget, prefill_tokens)
+        room = self.limits.cells - self.slots.cells_used - len(decoding)
+        for sequence, count in _divide(prefilling, min(budget, room)):
+            plan.pieces.append(Piece(sequence, sequence.computed, count))
+
+    def _make_cells(self, plan: Plan) -> None:
+        """See that every running sequence can advance by a token, whatever has to go for it."""
+        while self.slots.cells_used + len(self.running) > self.limits.cells:
+            if not self._evict(plan):
+                self.preempt(self._victim(self.running))
+
+
+def _divide(prefilling: list[Sequence], budget: int) -> Iterator[tuple[Sequence, int]]:
+    """The oldest gets half, so that none starves; the rest goes to whoever is done soonest."""
+    if not prefilling or budget <= 0:
+        return
+    shares = dict.fromkeys(prefilling, 0)
+    oldest = prefilling[0]
+    shares[oldest] = min(oldest.pending, max(1, budget // 2))
+    left = budget - shares[oldest]
+    for sequence in sorted(prefilling, key=lambda sequence: sequence.pending):
+        more = min(left, sequence.pending - shares[sequence])
+        shares[sequence] += more
+        left -= more
+    yield from ((sequence, count) for sequence, count in shares.items() if count)
