@@ -88,27 +88,30 @@ class _Load:
     def _work(self) -> None:
         sealed = memoryview(bytearray(SEALED_RUN_SIZE))
         plain = memoryview(bytearray(RUN_SIZE))
+        places = chunked.cut(sealed, plain)
         try:
             # next() on a count is atomic under the interpreter lock: each run is taken once.
             while not self._failed and (run := next(self._next)) < self._runs:
-                self._decrypt_run(run, sealed, plain)
-                if self._expected is not None:
-                    with self._progress:
-                        self._done.add(run)
-                        self._progress.notify()
+                size = min(RUN_SIZE, self._source.size - run * RUN_SIZE)
+                if size < RUN_SIZE:
+                    sealed = sealed[: size + -(-size // chunked.CHUNK_SIZE) * chunked.TAG_SIZE]
+                    places = chunked.cut(sealed, plain)
+                if self._source.read_sealed(run * RUN_CHUNKS, sealed) != len(sealed):
+                    raise IntegrityError("the encrypted file became shorter while it was read")
+                self._source.reader.open_places(run * RUN_CHUNKS, places)
+                _write_at(self._target, plain[:size], run * RUN_SIZE)
+                self._report(run)
         except BaseException:
             with self._progress:
                 self._failed = True
                 self._progress.notify()
             raise
 
-    def _decrypt_run(self, run: int, sealed: memoryview, plain: memoryview) -> None:
-        size = min(RUN_SIZE, self._source.size - run * RUN_SIZE)
-        piece = sealed[: size + -(-size // chunked.CHUNK_SIZE) * chunked.TAG_SIZE]
-        if self._source.read_sealed(run * RUN_CHUNKS, piece) != len(piece):
-            raise IntegrityError("the encrypted file became shorter while it was read")
-        self._source.reader.open_into(run * RUN_CHUNKS, piece, plain)
-        _write_at(self._target, plain[:size], run * RUN_SIZE)
+    def _report(self, run: int) -> None:
+        if self._expected is not None:
+            with self._progress:
+                self._done.add(run)
+                self._progress.notify()
 
     def _check_digest(self, expected: bytes) -> None:
         digest = hashlib.sha256()

@@ -12,7 +12,7 @@ import pytest
 from appliance.errors import IntegrityError, UnavailableError
 from appliance.vault import memfd
 from appliance.vault.chunked import CHUNK_SIZE, HEADER_SIZE, SEALED_CHUNK_SIZE
-from appliance.vault.files import RUN_SIZE, encrypt_file
+from appliance.vault.files import RUN_CHUNKS, RUN_SIZE, encrypt_file
 from appliance.vault.memfd import SEALS, decrypt_to_memfd
 from tests.support import cobblestone
 
@@ -82,11 +82,11 @@ def test_it_can_be_opened_by_path_as_a_worker_does(path: Path) -> None:
 
 CHUNKS = {
     "first": 0,
-    "last of a run": 63,
-    "first of a run": 64,
-    "in the middle": 100,
-    "last full": 3 * 64 + 1,
-    "last, short": 3 * 64 + 2,
+    "last of a run": RUN_CHUNKS - 1,
+    "first of a run": RUN_CHUNKS,
+    "in the middle": 2 * RUN_CHUNKS - 5,
+    "last full": 3 * RUN_CHUNKS + 1,
+    "last, short": 3 * RUN_CHUNKS + 2,
 }
 
 
@@ -127,7 +127,7 @@ def test_a_chunk_of_another_file_under_the_same_key_stops_the_load(path: Path) -
         decrypt_to_memfd(path, KEY, b"c", name="weights", threads=1)
 
 
-@pytest.mark.parametrize("keep", [0, 55, 56, HEADER_SIZE + 64 * SEALED_CHUNK_SIZE, -1])
+@pytest.mark.parametrize("keep", [0, 55, 56, HEADER_SIZE + RUN_CHUNKS * SEALED_CHUNK_SIZE, -1])
 def test_a_shortened_file_stops_the_load(path: Path, keep: int) -> None:
     size = path.stat().st_size
     os.truncate(path, keep if keep >= 0 else size - 1)
