@@ -161,6 +161,7 @@ FAMILIES: tuple[Family, ...] = (
             Number("dense_3_feat_out", 1, WIDEST),
         ),
         embeds=True,
+        period=6,
     ),
     Family(
         architectures=("gemma4",),

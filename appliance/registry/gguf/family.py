@@ -57,6 +57,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """The loader insists that rotary dimensions equal the head's."""
     per_block: bool = False
     """Blocks differ: the numbers may be arrays, and a pattern says which blocks see a window."""
+    period: int = 0
+    """If set: every so many blocks one sees all, unless the file says otherwise, and there have to
+    be blocks of both kinds, as the loader aborts where one is missing."""
 
 
 def one(name: str, *shape: str) -> Spec:

@@ -35,7 +35,7 @@ class Hyperparameters:
         for number in (*(n for n in COMMON if n.name not in own), *family.numbers):
             self._read(number)
         for epsilon in EPSILONS:
-            self._read(Number(epsilon, 1e-12, 0.1, epsilon == family.epsilon, ValueType.FLOAT32))
+            self._read(Number(epsilon, 1e-15, 0.1, epsilon == family.epsilon, ValueType.FLOAT32))
         self._check_words()
         self._check_finite()
         self.sliding = self._pattern()
@@ -130,24 +130,33 @@ class Hyperparameters:
 
     def _pattern(self) -> tuple[bool, ...]:
         value = self.metadata.value(f"{self.architecture}.{PATTERN}")
-        if value is None:
-            if self.family.per_block:
-                self.refuse(PATTERN, "is missing")
+        if value is not None and value.type is ValueType.ARRAY:
+            flags = self._integers(PATTERN, _FLAGS)
+            if flags is None:
+                return ()
+            if len(flags) != self.blocks or any(flag not in (0, 1) for flag in flags):
+                self.refuse(PATTERN, f"is not one yes or no for each of {self.blocks} blocks")
+                return ()
+            sliding = tuple(bool(flag) for flag in flags)
+            self._check_kinds(sliding)
+            return sliding
+        if self.family.per_block:
+            self.refuse(PATTERN, "is not there as an array with one element for each block")
             return ()
-        if value.type is not ValueType.ARRAY:
-            period = value.scalar
-            if value.type is not ValueType.UINT32 or not isinstance(period, int) or period > 512:
-                self.refuse(PATTERN, "is neither an array nor a period of at most 512 blocks")
-            elif self.family.per_block:
-                self.refuse(PATTERN, "is not an array with one element for each block")
-            return ()
-        flags = self._integers(PATTERN, _FLAGS)
-        if flags is None:
-            return ()
-        if len(flags) != self.blocks or any(flag not in (0, 1) for flag in flags):
-            self.refuse(PATTERN, f"is not one yes or no for each of {self.blocks} blocks")
-            return ()
-        return tuple(bool(flag) for flag in flags)
+        period = self.family.period if value is None else value.scalar
+        if value is not None and value.type is not ValueType.UINT32:
+            self.refuse(PATTERN, "is neither an array nor a uint32")
+        elif not isinstance(period, int) or period > MOST_BLOCKS:
+            self.refuse(PATTERN, f"is a period of more than {MOST_BLOCKS} blocks")
+        else:
+            self._check_kinds(
+                tuple(not period or block % period < period - 1 for block in range(self.blocks))
+            )
+        return ()
+
+    def _check_kinds(self, sliding: tuple[bool, ...]) -> None:
+        if self.family.period and (all(sliding) or not any(sliding)):
+            self.refuse(PATTERN, "does not leave blocks that see a window and blocks that see all")
 
     def _check_series(self) -> None:
         for name, series in self._series.items():

@@ -26,6 +26,7 @@ def check_tensors(header: Header, family: Family, dimensions: Dimensions) -> lis
             findings += _check(spec, prefix, block, dimensions, open_)
         if len(findings) >= MOST_FINDINGS:
             return findings[:MOST_FINDINGS]
+    findings += _scales(header, open_)
     for name in open_:
         text = "is a tensor that this architecture does not have, or not with these numbers"
         findings.append(Finding(rule=Rule.TENSOR_SET, where=shown(name), what=text))
@@ -60,12 +61,20 @@ def _check(
     if not (conditions[spec.need] or conditions[spec.may]):
         return []  # stays open: a tensor that these numbers leave no place for
     expected = tuple(dimensions.length(word, block) for word in spec.shape)
-    findings = _compare(open_.pop(name), expected)
-    if name.endswith(".weight") and len(expected) > 1:
+    return _compare(open_.pop(name), expected)
+
+
+def _scales(header: Header, open_: dict[str, Tensor]) -> list[Finding]:
+    """Check the companions of matrices, and take them out of those still open."""
+    findings: list[Finding] = []
+    for tensor in header.tensors:
+        stem = tensor.name.removesuffix(".weight")
+        if len(tensor.shape) < 2 or stem == tensor.name or tensor.name in open_:
+            continue
         for suffix in _SCALES:
-            scale = open_.pop(name.removesuffix(".weight") + suffix, None)
+            scale = open_.pop(stem + suffix, None)
             if scale is not None:
-                findings += _compare(scale, expected[2:] or (1,))
+                findings += _compare(scale, tensor.shape[2:] or (1,))
     return findings
 
 
