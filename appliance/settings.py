@@ -23,7 +23,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of every table of the file."""
 
 
-class ServerSettings(Section):
+class ServerSettings(Section, frozen=True, kw_only=True):
     """Where the gateway listens and what it takes from a client."""
 
     host: str = "127.0.0.1"
@@ -37,49 +37,56 @@ class ServerSettings(Section):
     shutdown_seconds: Seconds = 20.0
 
 
-class EngineSettings(Section):
+class EngineSettings(Section, frozen=True, kw_only=True):
     """How workers run. 0 means: chosen by the worker for this machine."""
 
     sequences: Positive = 32
     context_tokens: Natural = 0
     """KV cells shared by all sequences of a model."""
+    sequence_tokens: Natural = 0
+    """Most tokens of one prompt and its answer; 0 means the model's own context."""
     batch_tokens: Positive = 512
     queue_limit: Natural = 128
     threads: Natural = 0
     batch_threads: Natural = 0
     gpu_layers: Natural = 0
+    prefix_cache: bool = True
+    """Keep computed prompts for later ones of the same isolation domain that begin alike."""
+    flash_attention: bool = True
+    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+    """Number format of the KV cache; q8_0 needs flash attention and half the memory."""
     load_seconds: Seconds = 600.0
     step_seconds: Seconds = 120.0
     """A step that takes longer means a hung worker; it is replaced."""
 
 
-class AuditSettings(Section):
+class AuditSettings(Section, frozen=True, kw_only=True):
     """When the log counts as unavailable."""
 
     fsync_seconds: Seconds = 5.0
     """A slower disk refuses service rather than queueing requests without end."""
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(Section, frozen=True, kw_only=True):
     """Where the encrypted database lies; empty means SQLCipher inside the box."""
 
     url: str = ""
 
 
-class PolicySettings(Section):
+class PolicySettings(Section, frozen=True, kw_only=True):
     """Which redaction policy holds. The files lie in the box's `policies/`."""
 
     active: str = "default"
 
 
-class VaultSettings(Section):
+class VaultSettings(Section, frozen=True, kw_only=True):
     """How the box is unsealed at start."""
 
     unsealer: Literal["key-file"] = "key-file"
     key_file: str = "keys/unseal.key"
 
 
-class Settings(Section):
+class Settings(Section, frozen=True, kw_only=True):
     """The whole file."""
 
     profile: Literal["demo", "production"]

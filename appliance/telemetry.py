@@ -8,7 +8,7 @@ it was raised, never as its message, which may hold content.
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import TypeAlias
 
 import psutil
 import structlog
@@ -18,6 +18,9 @@ from prometheus_client.registry import Collector
 from structlog.typing import EventDict, WrappedLogger
 
 Log = structlog.stdlib.BoundLogger
+
+GaugeSource: TypeAlias = Callable[[], Mapping[str, Mapping[str, float]]]
+"""Model → gauge (`_ENGINE_GAUGES`) → value, read at every scrape."""
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
@@ -56,30 +59,6 @@ def _without_content(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-class EngineGauges(Protocol):
-    """The state of one model's worker, as far as metrics show it."""
-
-    @property
-    def running(self) -> int:
-        """Sequences in the batch."""
-
-    @property
-    def waiting(self) -> int:
-        """Generations in the queue."""
-
-    @property
-    def cells_used(self) -> int:
-        """KV cells in use."""
-
-    @property
-    def cells_total(self) -> int:
-        """KV cells there are."""
-
-    @property
-    def step_seconds(self) -> float:
-        """Duration of the last engine step."""
-
-
 class Telemetry:
     """The metrics of one process."""
 
@@ -112,7 +91,7 @@ class Telemetry:
             registry=self._registry,
         )
 
-    def watch_engine(self, gauges: Callable[[], Mapping[str, EngineGauges]]) -> Callable[[], None]:
+    def watch_engine(self, gauges: GaugeSource) -> Callable[[], None]:
         """Show the workers' gauges at every scrape; returns what ends that."""
         collector = _EngineCollector(gauges)
         self._registry.register(collector)
@@ -142,7 +121,7 @@ class Telemetry:
 class _EngineCollector(Collector):
     """Reads gauges when they are asked for, so that the token path does not write any."""
 
-    def __init__(self, gauges: Callable[[], Mapping[str, EngineGauges]]) -> None:
+    def __init__(self, gauges: GaugeSource) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -151,7 +130,8 @@ class _EngineCollector(Collector):
         for name, text in _ENGINE_GAUGES.items():
             family = GaugeMetricFamily(f"cloister_engine_{name}", text, labels=["model"])
             for model, gauges in now.items():
-                family.add_metric([model], getattr(gauges, name))
+                if name in gauges:
+                    family.add_metric([model], gauges[name])
             yield family
         resident = psutil.Process().memory_info().rss
         yield GaugeMetricFamily(
@@ -165,4 +145,9 @@ _ENGINE_GAUGES = {
     "cells_used": "KV cells in use.",
     "cells_total": "KV cells there are.",
     "step_seconds": "Duration of the last engine step.",
+    "held": "Generations without an ending.",
+    "restarts": "Workers that were replaced.",
+    "resumed": "Generations that went on in another worker.",
+    "poisoned": "Generations that failed because they killed their worker twice.",
+    "hung": "Workers that were replaced because a step took too long.",
 }

@@ -7,8 +7,10 @@ serves in between.
 """
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
+
+import msgspec
 
 from appliance import __version__
 from appliance.access.attempts import Attempts
@@ -19,17 +21,16 @@ from appliance.assembly.foundations import (
     BOX_ACTOR,
     Foundations,
     open_foundations,
-    record_of_weights,
 )
 from appliance.audit.events import ModelLoaded, ServiceStarted, ServiceStopped
-from appliance.engine.engine import Engine, Gauges, ModelSettings
-from appliance.errors import ApplianceError, SealedError
+from appliance.engine.description import ModelState
+from appliance.engine.engine import Engine
+from appliance.errors import SealedError
 from appliance.gateway.digests import Digests, plain_digest
 from appliance.gateway.gateway import Gateway
 from appliance.gateway.passage import Ended, Way
 from appliance.house import Rooms
 from appliance.operations import Operations
-from appliance.registry.version import ModelVersion
 from appliance.routing.routes import Route, Routes
 from appliance.screening import Screening
 from appliance.settings import Layout, Settings
@@ -49,7 +50,6 @@ class Box:
         self._engine: Engine | None = None
         self._stack = AsyncExitStack()
         self._changing = asyncio.Lock()
-        self._loading: set[asyncio.Task[None]] = set()
         self._serving: frozenset[str] = frozenset()
         self.telemetry = Telemetry()
 
@@ -61,9 +61,11 @@ class Box:
     @property
     def ready(self) -> bool:
         """Whether every active model can answer."""
-        return self._engine is not None and all(
-            self._engine.ready(version) for version in self._serving
-        )
+        engine = self._engine
+        if engine is None:
+            return False
+        models = [engine.describe(version) for version in self._serving]
+        return all(model is not None and model.state is ModelState.READY for model in models)
 
     def rooms(self) -> Rooms:
         """Return the rooms.
@@ -123,8 +125,8 @@ class Box:
         engine = Engine()
         stack.push_async_callback(engine.close)
         routes = Routes()
-        await self._load_models(stack, base, engine, routes)
-        stack.callback(self.telemetry.watch_engine(lambda: self._gauges(engine, routes)))
+        await self._load_models(base, engine, routes)
+        stack.callback(self.telemetry.watch_engine(lambda: _gauges(engine, routes)))
 
         way = Way(
             screening=screening,
@@ -145,12 +147,20 @@ class Box:
             routes=routes,
         )
 
-    async def _load_models(
-        self, stack: AsyncExitStack, base: Foundations, engine: Engine, routes: Routes
-    ) -> None:
-        """Start a worker for each active version; each becomes a route when it is loaded."""
+    async def _load_models(self, base: Foundations, engine: Engine, routes: Routes) -> None:
+        """Load the active versions one after the other; each answers from then on."""
         for version in await base.active_versions():
-            await self._load(base, engine, version)
+            await engine.load(
+                version.id, partial(base.store.open_weights, version.file), self._settings.engine
+            )
+            await base.log.append(
+                ModelLoaded(
+                    model=version.alias,
+                    version=version.id,
+                    model_digest=f"sha256:{version.file.digest}",
+                ),
+                BOX_ACTOR,
+            )
             routes.direct(
                 Route(
                     alias=version.alias,
@@ -159,23 +169,6 @@ class Box:
                     activated_at=version.changed,
                 )
             )
-
-    async def _load(self, base: Foundations, engine: Engine, version: ModelVersion) -> None:
-        settings = self._settings.engine
-        await engine.load(
-            version.id,
-            lambda: base.store.open_weights(version.file),
-            ModelSettings(
-                sequences=settings.sequences,
-                context_tokens=settings.context_tokens,
-                batch_tokens=settings.batch_tokens,
-                queue_limit=settings.queue_limit,
-                threads=settings.threads,
-                batch_threads=settings.batch_threads,
-                gpu_layers=settings.gpu_layers,
-            ),
-        )
-        await base.log.append(ModelLoaded(**record_of_weights(version)), BOX_ACTOR)
 
     def _observe(self, ended: Ended) -> None:
         usage = ended.usage
@@ -188,6 +181,18 @@ class Box:
             ended.total,
         )
 
-    @staticmethod
-    def _gauges(engine: Engine, routes: Routes) -> Mapping[str, Gauges]:
-        return {route.alias: engine.gauges(route.version) for route in routes.routes()}
+
+def _gauges(engine: Engine, routes: Routes) -> dict[str, dict[str, float]]:
+    """Figures of every model that has a route, by alias."""
+    found: dict[str, dict[str, float]] = {}
+    for route in routes.routes():
+        gauges = engine.gauges(route.version)
+        if gauges is None:
+            continue
+        worker = {} if gauges.worker is None else msgspec.structs.asdict(gauges.worker)
+        supervisor = {name: getattr(gauges, name) for name in _SUPERVISOR_GAUGES}
+        found[route.alias] = {**worker, **supervisor}
+    return found
+
+
+_SUPERVISOR_GAUGES = ("held", "restarts", "resumed", "poisoned", "hung")

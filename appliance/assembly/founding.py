@@ -39,7 +39,7 @@ from appliance.audit.events import (
 from appliance.audit.log import Log
 from appliance.errors import ConfigurationError
 from appliance.registry.catalogue import Catalogue
-from appliance.registry.scan import scan_file
+from appliance.registry.scan import ScanReport, scan_file
 from appliance.registry.version import ModelDetails
 from appliance.settings import Layout, ServerSettings, Settings, render
 from appliance.vault.durable import make_directory, write_file
@@ -78,7 +78,7 @@ async def found(
         ConfigurationError: there is something in the directory already.
     """
     layout = Layout(directory)
-    if directory.exists() and any(directory.iterdir()):
+    if _holds_anything(directory):
         raise ConfigurationError(
             f"{directory} is not empty; a box is made in a new directory (`cloister serve "
             f"--config {directory}/cloister.toml` serves one that is there)"
@@ -117,6 +117,10 @@ async def _found(
     return Founded(
         config=str(layout.config), base_url=base_url(settings), api_key=api_key, users=users
     )
+
+
+def _holds_anything(directory: Path) -> bool:
+    return directory.exists() and any(directory.iterdir())
 
 
 def base_url(settings: Settings) -> str:
@@ -173,14 +177,29 @@ async def _register_demo_model(base: Foundations) -> None:
     stored = await asyncio.to_thread(base.store.put, DEMO_MODEL)
     async with base.database.session() as session:
         catalogue = Catalogue(session)
-        version = await catalogue.register("demo", stored, ModelDetails(architecture="llama"))
+        version = await catalogue.register("demo", stored, _details(report))
         await catalogue.approve(version.id)
         version = await catalogue.activate(version.id)
     digest = f"sha256:{version.file.digest}"
-    for event in (ModelRegistered, ModelApproved, ModelActivated):
-        await base.log.append(
-            event(model=version.alias, version=version.id, model_digest=digest), BOX_ACTOR
-        )
+    for event in (
+        ModelRegistered(model="demo", version=version.id, model_digest=digest),
+        ModelApproved(model="demo", version=version.id, model_digest=digest),
+        ModelActivated(model="demo", version=version.id, model_digest=digest, alias="demo"),
+    ):
+        await base.log.append(event, BOX_ACTOR)
+
+
+def _details(report: ScanReport) -> ModelDetails:
+    facts = report.facts
+    if facts is None:
+        return ModelDetails()
+    return ModelDetails(
+        name=facts.name or "",
+        architecture=facts.architecture,
+        parameters=facts.parameters,
+        quantization=facts.quantization,
+        context_length=facts.context_length,
+    )
 
 
 def _make_certificate(layout: Layout, settings: Settings) -> None:

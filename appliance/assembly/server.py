@@ -45,17 +45,14 @@ async def serve(settings: Settings, layout: Layout, announce: Callable[[], None]
             await box.unseal()
         except SealedError as error:
             _log.warning("the box is sealed", reason=str(error))
-        public = uvicorn.Server(
-            _config(app.build(box, max_body_bytes=server.max_body_bytes), server, layout)
-        )
-        local_app = app.build_local(box, max_body_bytes=server.max_body_bytes, local=OWNER)
-        local = _LocalServer(_config(local_app, server, None))
+        application = app.build(box, max_body_bytes=server.max_body_bytes)
+        public = _PublicServer(_config(application, server, layout), announce)
+        local_application = app.build_local(box, max_body_bytes=server.max_body_bytes, local=OWNER)
+        local = _LocalServer(_config(local_application, server, None))
         local_task = asyncio.create_task(local.serve(sockets=[local_listener]))
-        announce_task = asyncio.create_task(_announce_when_started(public, announce))
         try:
             await public.serve(sockets=[listener])
         finally:
-            announce_task.cancel()
             local.should_exit = True
             await local_task
     finally:
@@ -71,10 +68,16 @@ class _LocalServer(uvicorn.Server):
         yield
 
 
-async def _announce_when_started(server: uvicorn.Server, announce: Callable[[], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.02)
-    announce()
+class _PublicServer(uvicorn.Server):
+    """The server of the network's socket; says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
 
 
 def _config(application: object, server: ServerSettings, layout: Layout | None) -> uvicorn.Config:

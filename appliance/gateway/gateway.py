@@ -11,10 +11,9 @@ from appliance.gateway import prompts
 from appliance.gateway.call import Call, actor_of
 from appliance.gateway.exchange import Exchange
 from appliance.gateway.needs import BlockedError
-from appliance.gateway.passage import Passage, Way, internal_error
+from appliance.gateway.passage import Passage, Prepared, Way, internal_error
 from appliance.generation.outcome import Finished
-from appliance.generation.request import GenerationRequest
-from appliance.routing.routes import Route, Routes
+from appliance.routing.routes import Routes
 
 
 class Gateway:
@@ -64,7 +63,7 @@ class Gateway:
                 await self.refused(exchange.id, call.route, prepared, call.principal, call.source)
                 ending = prepared
             else:
-                passage = Passage(self._way, call, exchange, *prepared)
+                passage = Passage(self._way, call, exchange, prepared)
                 ending = await passage.run()
         except UnavailableError as error:
             ending = Refusal(code=Code.LOG_UNAVAILABLE, message=str(error), retry_after=5)
@@ -72,7 +71,7 @@ class Gateway:
             ending = internal_error(error)
         exchange.end(ending)
 
-    def _prepare(self, call: Call) -> Refusal | tuple[Route, GenerationRequest, dict[str, int]]:
+    def _prepare(self, call: Call) -> Refusal | Prepared:
         """Find the model and scrub the prompt: all that needs no waiting."""
         if self._closing:
             return _SHUTTING_DOWN
@@ -80,19 +79,24 @@ class Gateway:
         route = self._routes.resolve(call.model, permitted=permitted)
         if isinstance(route, Refusal):
             return route
+        model = self._way.engine.describe(route.version)
+        if model is None:
+            return _LOADING
         screening, principal = self._way.screening, call.principal
         try:
             scrubber = screening.input_scrubber(principal.role.value, principal.id)
-            prompt, redactions = prompts.scrub(
-                call.request.prompt, scrubber, self._way.engine.vocabulary(route.version)
-            )
+            prompt, redactions = prompts.scrub(call.request.prompt, scrubber, model.vocabulary)
         except BlockedError as error:
             return Refusal(code=Code.CONTENT_BLOCKED, message=str(error))
         except RefusalError as error:
             return error.refusal
-        return route, msgspec.structs.replace(call.request, prompt=prompt), redactions
+        request = msgspec.structs.replace(call.request, prompt=prompt)
+        return Prepared(route=route, model=model, request=request, redactions=redactions)
 
 
 _SHUTTING_DOWN = Refusal(
     code=Code.SHUTTING_DOWN, message="the box is shutting down; try again", retry_after=30
+)
+_LOADING = Refusal(
+    code=Code.MODEL_UNAVAILABLE, message="the model is not loaded yet; try again", retry_after=10
 )

@@ -30,17 +30,26 @@ class Generation(Protocol):
         """End it within one step; its ending still comes."""
 
 
+class Model(Protocol):
+    """What the gateway has to know of a loaded model."""
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        """The bytes behind each token id."""
+
+    @property
+    def template_digest(self) -> str:
+        """SHA-256 of the chat template, hex; empty if there is none."""
+
+
 class Engine(Protocol):
     """Where tokens come from."""
 
     def generate(self, name: str, request: GenerationRequest, *, domain: str) -> Generation:
         """Begin a generation; a refusal is an ending like any other."""
 
-    def vocabulary(self, name: str) -> Sequence[bytes]:
-        """Return the bytes behind each token id of a model."""
-
-    def template_digest(self, name: str) -> str:
-        """Return the SHA-256 of the model's chat template, hex; empty if it has none."""
+    def describe(self, name: str) -> Model | None:
+        """Describe a model; none if it is not loaded."""
 
 
 class BlockedError(ApplianceError):

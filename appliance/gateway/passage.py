@@ -21,7 +21,7 @@ from appliance.errors import ApplianceError, Code, Refusal
 from appliance.gateway.call import Call, actor_of
 from appliance.gateway.digests import Digests, plain_digest
 from appliance.gateway.exchange import Exchange, SlowReaderError
-from appliance.gateway.needs import BlockedError, Engine, Generation, Journal, Screening
+from appliance.gateway.needs import BlockedError, Engine, Generation, Journal, Model, Screening
 from appliance.generation.outcome import (
     Delta,
     Ending,
@@ -60,24 +60,33 @@ class Way:
     slow_reader_seconds: float
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A call that may go: its model, and the request with its prompt scrubbed."""
+
+    route: Route
+    model: Model
+    request: GenerationRequest
+    redactions: dict[str, int]
+
+
 class Passage:
-    """Carries one call, whose prompt is scrubbed already, to its end. `run` it once."""
+    """Carries one prepared call to its end. `run` it once."""
 
     def __init__(
         self,
         way: Way,
         call: Call,
         exchange: Exchange,
-        route: Route,
-        request: GenerationRequest,
-        redactions: dict[str, int],
+        prepared: Prepared,
     ) -> None:
         self._way = way
         self._call = call
         self._exchange = exchange
-        self._route = route
-        self._request = request
-        self._redactions = redactions
+        self._route = prepared.route
+        self._model = prepared.model
+        self._request = prepared.request
+        self._redactions = prepared.redactions
         self._actor = actor_of(call.principal, call.source)
         principal = call.principal
         self._stream = way.screening.output_scrubber(principal.role.value, principal.id).stream()
@@ -148,7 +157,7 @@ class Passage:
             model=self._route.alias,
             model_version=self._route.version,
             model_digest=f"sha256:{self._route.digest}",
-            template_digest=f"sha256:{way.engine.template_digest(self._route.version)}",
+            template_digest=f"sha256:{digest}" if (digest := self._model.template_digest) else "",
             policy=way.screening.policy_id,
             policy_digest=f"sha256:{way.screening.digest}",
             sampler_digest=plain_digest(self._request.sampling),
