@@ -4,12 +4,15 @@ Cheap questions first: a file that is no language model at all is told so, and n
 tensors that it lacks.
 """
 
+from itertools import islice
+
 from appliance.registry.gguf.dimensions import resolve
 from appliance.registry.gguf.families import BY_ARCHITECTURE
 from appliance.registry.gguf.family import Family
 from appliance.registry.gguf.finding import Finding, Rule, shown
 from appliance.registry.gguf.header import Header
 from appliance.registry.gguf.hyperparameters import Hyperparameters
+from appliance.registry.gguf.keys import check_keys
 from appliance.registry.gguf.layout import check_layout
 from appliance.registry.gguf.payload import Metadata
 from appliance.registry.gguf.tensors import check_tensors
@@ -21,6 +24,8 @@ KIND = "general.type"
 QUANTIZATION_VERSION = 2
 """`GGML_QNT_VERSION`: the meaning of quantized blocks."""
 MOST_LABELS = 4096
+MOST_KEYS = 10
+"""Unknown keys that are named; more of them say no more."""
 
 OTHER_KINDS = {
     "mmproj": "is a multimodal projector; the box runs language models alone",
@@ -43,6 +48,7 @@ def check(header: Header, metadata: Metadata, file_size: int) -> list[Finding]:
     family = BY_ARCHITECTURE.get(architecture) if architecture is not None else None
     if findings or family is None or architecture is None:
         return findings
+    findings += islice(check_keys(metadata, architecture), MOST_KEYS)
     findings += check_vocabulary(metadata)
     numbers = Hyperparameters(metadata, architecture, family)
     if not numbers.findings:
