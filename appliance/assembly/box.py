@@ -115,7 +115,7 @@ class Box:
             Screening.load,
             self._layout.policies,
             settings.policy.active,
-            key=vault.key(Purpose.PSEUDONYMS),
+            vault.key(Purpose.PSEUDONYMS),
         )
         keys = ApiKeys(base.database, vault.key(Purpose.API_KEYS))
         await keys.load()

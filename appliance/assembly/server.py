@@ -8,6 +8,7 @@ then the rooms close in order.
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,7 @@ class _LocalServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
         yield
 
 
@@ -75,7 +77,25 @@ class _PublicServer(uvicorn.Server):
         super().__init__(config)
         self._announce = announce
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal and go on behind `serve`.
+
+        uvicorn would raise the signal again after its own shutdown, which ends the process before
+        the rooms are closed.
+        """
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then announce it."""
         await super().startup(sockets)
         self._announce()
 

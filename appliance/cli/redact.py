@@ -1,11 +1,21 @@
 """`cloister redact`: a text through a policy, without server and model."""
 
+import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+
+from appliance.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from appliance.screening import Screening
+
+BLOCK_CHARACTERS = 256
+
+SHIPPED = Path(__file__).parents[2] / "policies"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,24 +26,63 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def redact(
-    policy: Annotated[str, typer.Option(help="Name of a policy, or path of its file.")] = "default",
-    jsonl: Annotated[bool, typer.Option("--jsonl", help='Lines of {"id", "text"}.')] = False,
+    policy: Annotated[str, typer.Option(help="Name of the policy.")] = "default",
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help='Read {"id", "text"} lines; write spans as well.')
+    ] = False,
     stream: Annotated[
-        bool, typer.Option("--stream", help="Scrub as it comes in, like a model's answer.")
+        bool, typer.Option("--stream", help="Write as it becomes certain, like an answer.")
     ] = False,
     policies: Annotated[
-        Path | None, typer.Option(help="Folder of policies; default: those of the program.")
-    ] = None,
+        Path, typer.Option(help="Folder of policies; default: those of the program.")
+    ] = SHIPPED,
 ) -> None:
     """Scrub standard input to standard output."""
-    from appliance.policy.library import POLICIES
     from appliance.screening import Screening
 
-    screening = Screening.load(policies or POLICIES, policy)
+    # Hashes must not be comparable between runs of a command: each has a key of its own.
+    screening = Screening.load(policies, policy, secrets.token_bytes(32))
     if jsonl:
-        _redact_lines(screening, sys.stdin.buffer)
+        _lines(screening, stream=stream)
     elif stream:
-        _redact_stream(screening)
+        _stream(screening)
     else:
-        text = sys.stdin.buffer.read().decode("utf-8", errors="strict")
-        sys.stdout.write(screening.scrub_text(text).text)
+        redacted, _ = screening.scrub_text(sys.stdin.buffer.read().decode())
+        _write(redacted)
+
+
+def _lines(screening: "Screening", *, stream: bool) -> None:
+    decoder = msgspec.json.Decoder(Document)
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            document = decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise ConfigurationError(f"line {number} is not a document: {error}") from None
+        redacted, spans = screening.scrub_text(document.text)
+        if stream:
+            redacted = "".join(_in_blocks(screening, document.text))
+        answer = {"id": document.id, "redacted": redacted, "spans": spans}
+        _write(msgspec.json.encode(answer).decode() + "\n")
+
+
+def _stream(screening: "Screening") -> None:
+    from appliance.policy.decision import Subject
+
+    scrubbing = screening.input_scrubber(Subject()).stream()
+    while block := sys.stdin.readline(BLOCK_CHARACTERS):
+        _write(scrubbing.feed(block))
+    _write(scrubbing.finish())
+
+
+def _in_blocks(screening: "Screening", text: str) -> list[str]:
+    """Scrub a text as an answer comes: a few characters at a time."""
+    from appliance.policy.decision import Subject
+
+    scrubbing = screening.input_scrubber(Subject()).stream()
+    pieces = [scrubbing.feed(text[at : at + 4]) for at in range(0, len(text), 4)]
+    return [*pieces, scrubbing.finish()]
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -5,6 +5,7 @@ import msgspec
 from appliance.access.principal import Principal, Via
 from appliance.audit.entries import Actor, ActorKind
 from appliance.generation.request import GenerationRequest
+from appliance.policy.decision import Subject
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     streaming: bool
     end_user: str | None = None
     """Whom the application serves, in its own words; the log keeps a keyed digest."""
+
+
+def subject_of(principal: Principal) -> Subject:
+    """Name a principal as policies do: by role, and an application by its id."""
+    return Subject(role=principal.role.value, app=principal.id)
 
 
 _KINDS = {

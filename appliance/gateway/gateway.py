@@ -8,11 +8,11 @@ from appliance.access.principal import Principal
 from appliance.audit.events import RequestRefused
 from appliance.errors import Code, Refusal, RefusalError, UnavailableError
 from appliance.gateway import prompts
-from appliance.gateway.call import Call, actor_of
+from appliance.gateway.call import Call, actor_of, subject_of
 from appliance.gateway.exchange import Exchange
-from appliance.gateway.needs import BlockedError
 from appliance.gateway.passage import Passage, Prepared, Way, internal_error
 from appliance.generation.outcome import Finished
+from appliance.redaction.scrubber import Blocked
 from appliance.routing.routes import Routes
 
 
@@ -84,9 +84,9 @@ class Gateway:
             return _LOADING
         screening, principal = self._way.screening, call.principal
         try:
-            scrubber = screening.input_scrubber(principal.role.value, principal.id)
+            scrubber = screening.input_scrubber(subject_of(principal))
             prompt, redactions = prompts.scrub(call.request.prompt, scrubber, model.vocabulary)
-        except BlockedError as error:
+        except Blocked as error:
             return Refusal(code=Code.CONTENT_BLOCKED, message=str(error))
         except RefusalError as error:
             return error.refusal

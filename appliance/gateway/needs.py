@@ -3,14 +3,15 @@
 The assembly hands in the real rooms; nothing here says how they work.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from appliance.audit.entries import Actor
 from appliance.audit.events import Event
-from appliance.errors import ApplianceError
 from appliance.generation.outcome import Event as GenerationEvent
 from appliance.generation.request import GenerationRequest
+from appliance.policy.decision import Subject
+from appliance.redaction.scrubber import Scrubber
 
 
 class Journal(Protocol):
@@ -52,62 +53,19 @@ class Engine(Protocol):
         """Describe a model; none if it is not loaded."""
 
 
-class BlockedError(ApplianceError):
-    """The policy lets no such text through. The message names types, never values."""
-
-
-class Scrubbed(Protocol):
-    """A text that went through a policy."""
-
-    @property
-    def text(self) -> str:
-        """What may be seen."""
-
-    @property
-    def findings(self) -> Mapping[str, int]:
-        """Entity type → how many."""
-
-
-class ScrubbedStream(Protocol):
-    """An answer on its way through a policy, piece by piece.
-
-    Both methods raise `BlockedError`; after that, nothing more may be shown.
-    """
-
-    def feed(self, chunk: str) -> str:
-        """Take the next piece; return what has become certain."""
-
-    def finish(self) -> str:
-        """Return the rest."""
-
-    @property
-    def findings(self) -> Mapping[str, int]:
-        """Entity type → how many, so far."""
-
-
-class Scrubber(Protocol):
-    """A policy compiled for one caller and one direction."""
-
-    def scrub(self, text: str) -> Scrubbed:
-        """Scrub a whole text; raises `BlockedError`."""
-
-    def stream(self) -> ScrubbedStream:
-        """Begin an answer."""
-
-
 class Screening(Protocol):
-    """The active policy."""
+    """The active policy, compiled for whoever asks."""
 
     @property
     def policy_id(self) -> str:
-        """Its name, as in the file."""
+        """Its name and version, as the log writes them."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the file, hex."""
 
-    def input_scrubber(self, role: str, principal: str) -> Scrubber:
+    def input_scrubber(self, subject: Subject) -> Scrubber:
         """What goes to the model."""
 
-    def output_scrubber(self, role: str, principal: str) -> Scrubber:
+    def output_scrubber(self, subject: Subject) -> Scrubber:
         """What comes back."""

@@ -18,10 +18,11 @@ from appliance import __version__
 from appliance.audit.events import ExchangeClosed, ExchangeOpened
 from appliance.audit.events import Usage as LoggedUsage
 from appliance.errors import ApplianceError, Code, Refusal
-from appliance.gateway.call import Call, actor_of
+from appliance.gateway.call import Call, actor_of, subject_of
 from appliance.gateway.digests import Digests, plain_digest
 from appliance.gateway.exchange import Exchange, SlowReaderError
-from appliance.gateway.needs import BlockedError, Engine, Generation, Journal, Model, Screening
+from appliance.gateway.needs import Engine, Generation, Journal, Model, Screening
+from appliance.gateway.prompts import counts
 from appliance.generation.outcome import (
     Delta,
     Ending,
@@ -32,6 +33,7 @@ from appliance.generation.outcome import (
     Usage,
 )
 from appliance.generation.request import GenerationRequest
+from appliance.redaction.scrubber import Blocked
 from appliance.routing.routes import Route
 
 Observer = Callable[["Ended"], None]
@@ -88,8 +90,7 @@ class Passage:
         self._request = prepared.request
         self._redactions = prepared.redactions
         self._actor = actor_of(call.principal, call.source)
-        principal = call.principal
-        self._stream = way.screening.output_scrubber(principal.role.value, principal.id).stream()
+        self._stream = way.screening.output_scrubber(subject_of(call.principal)).stream()
         self._answer = way.digests.running()
         self._started = time.monotonic()
         self._first_text = 0.0
@@ -115,7 +116,7 @@ class Passage:
             ending = await self._relay(generation)
             if isinstance(ending, Finished):
                 tail = self._stream.finish()
-        except BlockedError as error:
+        except Blocked as error:
             generation.cancel()
             told, logged = Refusal(code=Code.CONTENT_BLOCKED, message=str(error)), "refused"
         except SlowReaderError:
@@ -186,7 +187,7 @@ class Passage:
             code=told.code.value if isinstance(told, Refusal) else "",
             usage=LoggedUsage() if usage is None else LoggedUsage(**msgspec.structs.asdict(usage)),
             answer_digest=self._answer.text(),
-            redactions=dict(self._stream.findings),
+            redactions=counts(self._stream.findings),
             first_token_us=round(self._first_text * 1e6),
             total_us=round(total * 1e6),
         )

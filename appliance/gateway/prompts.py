@@ -1,13 +1,13 @@
 """Takes a prompt, in any of its forms, through a policy."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from appliance.errors import Code, refuse
-from appliance.gateway.needs import Scrubber
 from appliance.generation.prompt import Chat, Prompt, Text, Tokens
+from appliance.redaction.scrubber import Finding, Scrubber
 
 
 def scrub(
@@ -19,14 +19,14 @@ def scrub(
     used as they came; otherwise the scrubbed text takes their place.
 
     Raises:
-        BlockedError: the policy lets none of it through.
+        Blocked: the policy lets none of it through.
         RefusalError: a token id that the vocabulary does not have.
     """
-    findings: Counter[str] = Counter()
+    findings: list[Finding] = []
 
     def scrubbed(text: str) -> str:
         result = scrubber.scrub(text)
-        findings.update(result.findings)
+        findings.extend(result.findings)
         return result.text
 
     clean: Prompt
@@ -48,7 +48,15 @@ def scrub(
             text = _text_of(tokens, vocabulary)
             kept = scrubbed(text)
             clean = prompt if kept == text else Text(text=kept)
-    return clean, dict(findings)
+    return clean, counts(findings)
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """Count findings by type, as the log does: no values, no places."""
+    total: Counter[str] = Counter()
+    for finding in findings:
+        total[finding.type] += finding.count
+    return dict(total)
 
 
 def _text_of(tokens: Sequence[int], vocabulary: Sequence[bytes]) -> str:
