@@ -25,6 +25,8 @@ from typing import NoReturn, TypeAlias
 
 import jinja2
 import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
 import jinja2.sandbox
 
 from appliance.errors import Code, refuse
@@ -167,6 +169,17 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         raise jinja2.exceptions.SecurityError("an operation too large for a chat template")
 
 
+class _GenerationTag(jinja2.ext.Extension):
+    """`{% generation %}` marks the assistant's words for training; here it is its body."""
+
+    tags = {"generation"}  # noqa: RUF012 -- Jinja declares it as an instance's attribute
+
+    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+        """Part of Jinja's extension protocol."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
 class ChatTemplate:
     """A model's chat template, compiled once."""
 
@@ -189,7 +202,7 @@ class ChatTemplate:
         environment = _Sandbox(
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=[jinja2.ext.loopcontrols],
+            extensions=[jinja2.ext.loopcontrols, _GenerationTag],
             cache_size=0,
         )
         environment.filters["tojson"] = _to_json
