@@ -12,25 +12,25 @@ A purpose's secret is never used itself: `key`, `derive` and `wrap` each use a k
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final
 
-import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from appliance.errors import IntegrityError, SealedError
-from appliance.vault import document, envelope
-from appliance.vault.document import Document, Slot, WrappedKey, context
+from appliance.vault import changes, custody, document, envelope
+from appliance.vault.changes import Secrets
+from appliance.vault.document import Document, WrappedKey, context
 from appliance.vault.durable import make_directory, write_file
 from appliance.vault.inventory import VaultStatus, inventory
 from appliance.vault.purpose import Purpose
 from appliance.vault.secret import Secret
-from appliance.vault.unsealers.unsealer import Unsealer
+from appliance.vault.unsealers.unsealer import Enroller, Opener
 
-Secrets: TypeAlias = dict[tuple[Purpose, int], Secret]
+_SEALED: Final = "the vault is sealed; unseal it with `cloister vault unseal`"
 
 
 def _now() -> datetime:
@@ -41,18 +41,16 @@ class Vault:
     """An opened vault. Its methods may be called from several threads."""
 
     def __init__(
-        self,
-        found: Document,
-        secrets: Secrets,
-        clock: Callable[[], datetime],
+        self, directory: Path, found: Document, secrets: Secrets, clock: Callable[[], datetime]
     ) -> None:
+        self._directory = directory
         self._document = found
         self._secrets = secrets
         self._clock = clock
 
     @classmethod
     def create(
-        cls, directory: Path, unsealer: Unsealer, *, clock: Callable[[], datetime] = _now
+        cls, directory: Path, unsealer: Enroller, *, clock: Callable[[], datetime] = _now
     ) -> "Vault":
         """Make a new vault in `directory/vault.json` with one way to unseal, and leave it open.
 
@@ -74,17 +72,17 @@ class Vault:
                 slots=(),
                 keys=(),
             )
-            slot = _new_slot(empty, root, unsealer, now)
-            made, secrets = _completed(msgspec.structs.replace(empty, slots=(slot,)), root, {}, now)
+            made = changes.with_slot(empty, root, unsealer, now)
+            made, secrets = changes.completed(made, root, {}, now)
             made = document.signed(made, root)
             write_file(path, document.encode(made), replace=False)
         finally:
             root.wipe()
-        return cls(made, secrets, clock)
+        return cls(directory, made, secrets, clock)
 
     @classmethod
     def unseal(
-        cls, directory: Path, unsealer: Unsealer, *, clock: Callable[[], datetime] = _now
+        cls, directory: Path, unsealer: Opener, *, clock: Callable[[], datetime] = _now
     ) -> "Vault":
         """Open the vault in `directory/vault.json`.
 
@@ -92,21 +90,22 @@ class Vault:
         Raises `SealedError` if the unsealer does not open it, `IntegrityError` if the file is
         not as it was written.
         """
-        found = _read(directory)
-        root = _root(found, unsealer)
-        try:
-            document.check(found, root)
-            secrets = _unwrapped(found, root)
-            complete, secrets = _completed(found, root, secrets, clock())
-            if complete is not found:
-                complete = document.signed(
-                    msgspec.structs.replace(complete, generation=found.generation + 1), root
-                )
-                path = directory / document.FILE_NAME
-                write_file(path, document.encode(complete), replace=True)
-        finally:
-            root.wipe()
-        return cls(complete, secrets, clock)
+        vault = cls(directory, custody.read(directory), {}, clock)
+        vault.refresh(unsealer)
+        return vault
+
+    def refresh(self, opener: Opener) -> None:
+        """Read vault.json again: another process may have changed it."""
+        secrets: Secrets = {}
+
+        def complete(found: Document, root: Secret) -> tuple[Document, Secret]:
+            secrets.update(changes.secrets_of(found, root))
+            changed, added = changes.completed(found, root, secrets, self._clock())
+            secrets.update(added)
+            return changed, root
+
+        self._document = custody.change(self._directory, opener, complete)
+        self._replace(secrets)
 
     @property
     def sealed(self) -> bool:
@@ -115,9 +114,7 @@ class Vault:
 
     def seal(self) -> None:
         """Forget every secret. What was handed out by `key` is for its holders to forget."""
-        secrets, self._secrets = self._secrets, {}
-        for secret in secrets.values():
-            secret.wipe()
+        self._replace({})
 
     def version(self, purpose: Purpose) -> int:
         """Return the version of a purpose's key that encrypts now."""
@@ -160,12 +157,86 @@ class Vault:
         """Return the inventory."""
         return inventory(self._document, self._clock(), sealed=self.sealed)
 
+    def versions(self, purpose: Purpose) -> tuple[int, ...]:
+        """Return all versions of a purpose's key that are there, the current one last."""
+        return tuple(sorted(key.version for key in self._document.keys if key.purpose == purpose))
+
+    # What follows needs the root key, and so an opener: whoever may do it has to unseal again.
+
+    def add_way(self, opener: Opener, way: Enroller) -> None:
+        """Add a way to unseal."""
+        self._change(
+            opener, lambda found, root: (changes.with_slot(found, root, way, self._clock()), root)
+        )
+
+    def remove_way(self, opener: Opener, slot_id: str) -> None:
+        """Take a way to unseal away; rotate the root key too if it fell into other hands.
+
+        Raises `ConfigurationError` if it is not there or is the last.
+        """
+        self._change(opener, lambda found, root: (changes.without_slot(found, slot_id), root))
+
+    def rotate_root(self, opener: Opener, ways: Sequence[Enroller]) -> None:
+        """Replace the root key. Every old way to unseal ends; `ways` are set up in their place."""
+
+        def renew(found: Document, root: Secret) -> tuple[Document, Secret]:
+            return changes.with_new_root(
+                found, changes.secrets_of(found, root), ways, self._clock()
+            )
+
+        self._change(opener, renew)
+
+    def rotate(self, purpose: Purpose, opener: Opener) -> int:
+        """Give a purpose a new key and return its version; older ones still decrypt.
+
+        What was encrypted under an older version is for its room to encrypt anew, after which
+        `destroy` ends that version. `rotation` does all three, and goes on after a crash.
+        """
+        made: dict[tuple[Purpose, int], Secret] = {}
+
+        def renew(found: Document, root: Secret) -> tuple[Document, Secret]:
+            changed, secret = changes.with_new_version(found, root, purpose, self._clock())
+            made[purpose, changed.keys[-1].version] = secret
+            return changed, root
+
+        self._change(opener, renew)
+        # A new mapping, not a changed one: other threads are reading it.
+        self._secrets = {**self._secrets, **made}
+        return self.version(purpose)
+
+    def destroy(self, purpose: Purpose, version: int, opener: Opener) -> None:
+        """Destroy a retired key: nothing it encrypted can be read any more, by anyone.
+
+        Raises `ConfigurationError` if that version is not there or still current.
+        """
+        self._change(
+            opener,
+            lambda found, root: (changes.without_version(found, purpose, version), root),
+        )
+        remaining = dict(self._secrets)
+        gone = remaining.pop((purpose, version), None)
+        self._secrets = remaining
+        if gone is not None:
+            gone.wipe()
+
+    def _change(
+        self, opener: Opener, step: Callable[[Document, Secret], tuple[Document, Secret]]
+    ) -> None:
+        if self.sealed:
+            raise SealedError(_SEALED)
+        self._document = custody.change(self._directory, opener, step)
+
+    def _replace(self, secrets: Secrets) -> None:
+        old, self._secrets = self._secrets, secrets
+        for secret in old.values():
+            secret.wipe()
+
     def _wrapping(self, purpose: Purpose, version: int) -> bytes:
         return self._derived(purpose, version, context("cloister-wrap/1", purpose), 32)
 
     def _derived(self, purpose: Purpose, version: int | None, info: bytes, length: int) -> bytes:
         if not self._secrets:
-            raise SealedError("the vault is sealed; unseal it with `cloister vault unseal`")
+            raise SealedError(_SEALED)
         number = self.version(purpose) if version is None else version
         secret = self._secrets.get((purpose, number))
         if secret is None:
@@ -173,94 +244,16 @@ class Vault:
                 f"version {number} of the {purpose} key is not in this vault: what it encrypted "
                 "belongs to another box, or the key was destroyed"
             )
-        return HKDFExpand(SHA256(), length, info).derive(secret.view)
+        try:
+            return HKDFExpand(SHA256(), length, info).derive(secret.view)
+        except ValueError:
+            # Another thread sealed the vault since the look-up.
+            raise SealedError(_SEALED) from None
 
 
 def inspect(directory: Path, *, clock: Callable[[], datetime] = _now) -> VaultStatus:
     """Return the inventory of a sealed vault. Without the root key nothing in it is proven."""
-    return inventory(_read(directory), clock(), sealed=True)
-
-
-def _read(directory: Path) -> Document:
-    path = directory / document.FILE_NAME
-    try:
-        return document.decode(path.read_bytes())
-    except FileNotFoundError:
-        raise SealedError(f"there is no vault at {path}; make a box with `cloister init`") from None
-    except OSError as error:
-        raise SealedError(f"the vault {path} cannot be read: {error.strerror}") from None
-
-
-def _root(found: Document, unsealer: Unsealer) -> Secret:
-    """Open the first slot that the unsealer opens."""
-    slots = [slot for slot in found.slots if slot.kind == unsealer.kind]
-    if not slots:
-        kinds = ", ".join(sorted({slot.kind for slot in found.slots}))
-        raise SealedError(f"this vault is not unsealed by {unsealer.kind}, but by: {kinds}")
-    for slot in slots:
-        key = unsealer.recover(slot.parameters)
-        try:
-            place = document.slot_context(found.id, slot.id, slot.kind, slot.root_version)
-            return document.unwrap(key, slot.wrapped, place)
-        except IntegrityError:
-            continue
-        finally:
-            key.wipe()
-    raise SealedError(
-        f"this {unsealer.kind} does not open this vault: it is wrong, or belongs to another box"
-    )
-
-
-def _new_slot(found: Document, root: Secret, unsealer: Unsealer, now: datetime) -> Slot:
-    parameters, key = unsealer.enrol()
-    try:
-        slot_id = os.urandom(8).hex()
-        place = document.slot_context(found.id, slot_id, unsealer.kind, found.root_version)
-        return Slot(
-            id=slot_id,
-            kind=unsealer.kind,
-            created=now,
-            parameters=parameters,
-            algorithm="Cobblestone-256",
-            root_version=found.root_version,
-            wrapped=document.wrap(key, root, place),
-        )
-    finally:
-        key.wipe()
-
-
-def _unwrapped(found: Document, root: Secret) -> Secrets:
-    secrets = {}
-    for key in found.keys:
-        place = document.key_context(found.id, key.purpose, key.version, key.root_version)
-        secrets[key.purpose, key.version] = document.unwrap(root, key.wrapped, place)
-    return secrets
-
-
-def _completed(
-    found: Document, root: Secret, secrets: Secrets, now: datetime
-) -> tuple[Document, Secrets]:
-    """Give every purpose that has no key its first one."""
-    missing = [purpose for purpose in Purpose if not any(k.purpose == purpose for k in found.keys)]
-    if not missing:
-        return found, secrets
-    keys, secrets = list(found.keys), dict(secrets)
-    for purpose in missing:
-        secret = Secret.random(document.SECRET_SIZE)
-        place = document.key_context(found.id, purpose, 1, found.root_version)
-        secrets[purpose, 1] = secret
-        keys.append(
-            WrappedKey(
-                purpose=purpose,
-                version=1,
-                created=now,
-                state="current",
-                algorithm="Cobblestone-256",
-                root_version=found.root_version,
-                wrapped=document.wrap(root, secret, place),
-            )
-        )
-    return msgspec.structs.replace(found, keys=tuple(keys)), secrets
+    return inventory(custody.read(directory), clock(), sealed=True)
 
 
 def _current(found: Document, purpose: Purpose) -> WrappedKey:
