@@ -11,10 +11,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import uvicorn
 
+from appliance import local_socket
 from appliance.access.principal import Principal, Role, Via
 from appliance.api import app
 from appliance.assembly.box import Box
@@ -39,8 +39,8 @@ async def serve(settings: Settings, layout: Layout, announce: Callable[[], None]
     """
     box = Box(settings, layout)
     server = settings.server
+    local_listener = local_socket.listen(layout.socket)
     listener = _listen(server)
-    local_listener = _listen_locally(layout.socket)
     try:
         try:
             await box.unseal()
@@ -132,14 +132,4 @@ def _listen(server: ServerSettings) -> socket.socket:
             f"cannot listen on {server.host}:{server.port} ({error.strerror}); choose another "
             "port with --port"
         ) from None
-    return listener
-
-
-def _listen_locally(path: Path) -> socket.socket:
-    """Open the Unix socket, for this system account alone."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
     return listener

@@ -5,12 +5,12 @@ box go this way, so that one process writes the log and every change takes effec
 """
 
 import http.client
-import socket
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from appliance import local_socket
 from appliance.errors import ApplianceError, ConfigurationError
 from appliance.settings import load
 
@@ -27,9 +27,8 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock = local_socket.connect(self._path)
         self.sock.settimeout(_SECONDS)
-        self.sock.connect(str(self._path))
 
 
 def ask(
