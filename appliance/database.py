@@ -18,7 +18,7 @@ may raise becomes an `ApplianceError` here.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlcipher3 import dbapi2
 
 from appliance.errors import ApplianceError, ConfigurationError, IntegrityError, UnavailableError
-from appliance.sqlcipher import connector, open_connection
+from appliance.sqlcipher import connector, open_connection, rekey
 
 registry.register("sqlite.sqlcipher", "appliance.sqlcipher", "SQLCipherDialect")
 
@@ -86,19 +86,21 @@ class Base(DeclarativeBase):
 class Database:
     """An open database. Made by `open`, shared by all rooms, closed by the assembly."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._writer_sessions = async_sessionmaker(writer, expire_on_commit=False)
-        self._reader_sessions = async_sessionmaker(reader, expire_on_commit=False)
+    def __init__(self, path: Path, key: bytes, readers: int) -> None:
+        self._path = path
+        self._readers = readers
+        self._gate = _Gate()
+        self._connect(key)
 
     @classmethod
-    async def open(cls, path: Path, key: bytes, *, readers: int = 4) -> Self:
+    async def open(
+        cls, path: Path, key: bytes, *, former: Sequence[bytes] = (), readers: int = 4
+    ) -> Self:
         """Open or create the database file, unlocked by `key` (32 random bytes).
 
-        `readers` transactions may read at once; more wait.
-
-        Raises `IntegrityError` if the key is not the file's or its first page was altered,
+        If the file is still under one of the `former` keys, a rotation was interrupted: it is
+        finished here. `readers` transactions may read at once; more wait.
+        Raises `IntegrityError` if no key is the file's or its first page was altered,
         `UnavailableError` if the file cannot be opened.
         """
         try:
@@ -107,33 +109,37 @@ class Database:
             raise UnavailableError(
                 f"the database file {path} cannot be created: {error.strerror}"
             ) from None
-        try:
-            # Opened once outside the pool: it proves the key, and a failure here leaves no
-            # thread of a half-made pool behind.
-            probe = await asyncio.to_thread(open_connection, path, key, read_only=False)
-            await asyncio.to_thread(probe.close)
-        except dbapi2.Error as error:
-            raise _appliance_error(error) from None
-        return cls(_engine(path, key, readers=0), _engine(path, key, readers=readers))
+        await asyncio.to_thread(_unlock, path, key, former)
+        return cls(path, key, readers)
+
+    async def rekey(self, new_key: bytes) -> None:
+        """Encrypt the file anew under another key. Sessions wait meanwhile, and none is lost.
+
+        Must not be called inside a session. Raises `UnavailableError` if a session does not end;
+        then the key is the old one.
+        """
+        async with self._gate.closed():
+            await self._dispose()
+            old_key = self._key
+            try:
+                await asyncio.to_thread(rekey, self._path, old_key, new_key)
+                self._connect(new_key)
+            except dbapi2.Error as error:
+                self._connect(old_key)
+                raise _appliance_error(error) from None
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """Run the block as one transaction that may write; commit at its end, or roll back."""
         with _translated():
-            async with (
-                AsyncSession(self._writer, expire_on_commit=False) as session,
-                session.begin(),
-            ):
+            async with self._gate.passing(), self._writer_sessions.begin() as session:
                 yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Run the block on one unchanging snapshot; a write in it is an error."""
         with _translated():
-            async with (
-                AsyncSession(self._reader, expire_on_commit=False) as session,
-                session.begin(),
-            ):
+            async with self._gate.passing(), self._reader_sessions.begin() as session:
                 yield session
 
     async def migrate(self) -> None:
@@ -142,7 +148,7 @@ class Database:
         Raises `ConfigurationError` if the file was written by a newer version.
         """
         with _translated():
-            async with self._writer.begin() as connection:
+            async with self._gate.passing(), self._writer.begin() as connection:
                 try:
                     await connection.run_sync(_upgrade)
                 except alembic.util.exc.CommandError:
@@ -153,8 +159,82 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection. The last one folds the WAL back into the file."""
+        await self._dispose()
+
+    def _connect(self, key: bytes) -> None:
+        self._key = key
+        self._writer = _engine(self._path, key, readers=0)
+        self._reader = _engine(self._path, key, readers=self._readers)
+        self._writer_sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reader_sessions = async_sessionmaker(self._reader, expire_on_commit=False)
+
+    async def _dispose(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+class _Gate:
+    """Lets sessions pass; closed, it waits for those inside and holds up the others."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._inside = 0
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        while not self._open.is_set():
+            await self._open.wait()
+        self._inside += 1
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            if self._inside == 0:
+                self._empty.set()
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[None]:
+        if not self._open.is_set():
+            raise UnavailableError("the database is being rekeyed already; wait for it to end")
+        self._open.clear()
+        try:
+            async with asyncio.timeout(_WRITER_PATIENCE_S):
+                await self._empty.wait()
+            yield
+        except TimeoutError:
+            raise UnavailableError("the database stays busy; try again at a quieter time") from None
+        finally:
+            self._open.set()
+
+
+def _unlock(path: Path, key: bytes, former: Sequence[bytes]) -> None:
+    """Prove the key by opening the file once outside the pool, or finish an interrupted rekey.
+
+    A failure here leaves no thread of a half-made pool behind.
+    """
+    try:
+        try:
+            open_connection(path, key, read_only=False).close()
+        except dbapi2.Error:
+            for old_key in former:
+                if _opens(path, old_key):
+                    rekey(path, old_key, key)
+                    return
+            raise
+    except dbapi2.Error as error:
+        raise _appliance_error(error) from None
+
+
+def _opens(path: Path, key: bytes) -> bool:
+    try:
+        open_connection(path, key, read_only=False).close()
+    except dbapi2.DatabaseError:
+        return False
+    return True
 
 
 def _engine(path: Path, key: bytes, *, readers: int) -> AsyncEngine:

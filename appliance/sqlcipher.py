@@ -106,6 +106,23 @@ def open_connection(path: Path, key: bytes, *, read_only: bool) -> dbapi2.Connec
     return connection
 
 
+def rekey(path: Path, key: bytes, new_key: bytes) -> None:
+    """Encrypt the file anew under another key, in one transaction; nobody else may have it open.
+
+    A crash in between leaves it wholly under one of the two keys. The WAL is emptied, so that
+    nothing encrypted under the old key is left beside the file.
+    Raises as `open_connection` does.
+    """
+    if len(new_key) != KEY_BYTES:
+        raise ValueError("a database key has 32 bytes")
+    connection = open_connection(path, key, read_only=False)
+    try:
+        connection.executescript(f"PRAGMA rekey = \"x'{new_key.hex()}'\"")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.close()
+
+
 def connector(path: Path, key: bytes, *, read_only: bool) -> Callable[[], aiosqlite.Connection]:
     """Return what `create_async_engine(async_creator=…)` wants: each call is one new connection."""
 

@@ -2,6 +2,9 @@ import asyncio
 import os
 import pkgutil
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, exc, text
 
 import appliance
+from appliance import database as database_module
 from appliance.database import Base, Database, UtcTime
 from appliance.errors import ConfigurationError, IntegrityError, UnavailableError
 
@@ -308,3 +312,122 @@ def test_no_descriptor_stays_open_after_closing(tmp_path: Path) -> None:
         assert not [name for name in open_files() if "box.db" in name]
 
     run(test)
+
+
+NEW = bytes(range(32, 64))
+
+
+def test_a_new_key_ends_the_old_one_and_keeps_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "box.db"
+
+    async def test() -> None:
+        async with opened(path) as database:
+            await with_table(database)
+            for number in range(100):
+                await add(database, str(number))
+            await database.rekey(NEW)
+            assert await count(database) == 100
+            await add(database, "after")
+            with pytest.raises(IntegrityError):
+                await Database.open(path, KEY)
+        async with opened(path, NEW) as database:
+            assert await count(database) == 101
+
+    run(test)
+
+
+def test_sessions_wait_while_the_key_changes_and_none_is_lost(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with opened(tmp_path / "box.db") as database:
+            await with_table(database)
+            adding = [asyncio.create_task(add(database, str(n))) for n in range(60)]
+            await asyncio.sleep(0)
+            for number in range(3):
+                await database.rekey(bytes([number]) * 32)
+                adding += [asyncio.create_task(add(database, f"{number} {n}")) for n in range(20)]
+                await asyncio.sleep(0)
+            await asyncio.gather(*adding)
+            assert await count(database) == 120
+
+    run(test)
+
+
+def test_a_session_that_does_not_end_leaves_the_old_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_WRITER_PATIENCE_S", 0.05)
+
+    async def test() -> None:
+        async with opened(tmp_path / "box.db") as database:
+            await with_table(database)
+            async with database.reading():
+                with pytest.raises(UnavailableError, match="stays busy"):
+                    await database.rekey(NEW)
+            await add(database, "a")
+        async with opened(tmp_path / "box.db") as database:
+            assert await count(database) == 1
+
+    run(test)
+
+
+def test_an_interrupted_change_of_keys_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "box.db"
+
+    async def test() -> None:
+        async with opened(path) as database:
+            await with_table(database)
+            await add(database, "a")
+        database = await Database.open(path, NEW, former=[bytes(32), KEY])
+        assert await count(database) == 1
+        await database.close()
+        async with opened(path, NEW) as database:
+            assert await count(database) == 1
+        with pytest.raises(IntegrityError):
+            await Database.open(path, KEY, former=[bytes(32)])
+
+    run(test)
+
+
+REKEY = """
+import sys
+from pathlib import Path
+from appliance.sqlcipher import rekey
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+rekey(Path(sys.argv[1]), bytes.fromhex(sys.argv[2]), bytes.fromhex(sys.argv[3]))
+sys.stdout.write("done\\n")
+"""
+
+
+def test_a_kill_while_the_key_changes_leaves_one_key_or_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "box.db"
+
+    async def fill() -> None:
+        async with opened(path) as database:
+            await with_table(database)
+            async with database.session() as session:
+                for number in range(4000):
+                    await session.execute(
+                        text("INSERT INTO note (body) VALUES (:b)"), {"b": str(number) * 100}
+                    )
+
+    async def check(key: bytes, former: bytes) -> None:
+        database = await Database.open(path, key, former=[former])
+        assert await count(database) == 4000
+        await database.close()
+
+    run(fill)
+    keys = [KEY, NEW]
+    for delay in (0.0, 0.005, 0.01, 0.02, 0.04, 0.08):
+        old, new = keys
+        with subprocess.Popen(
+            [sys.executable, "-c", REKEY, str(path), old.hex(), new.hex()],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(delay)
+            child.kill()
+        asyncio.run(check(new, old))
+        keys.reverse()
