@@ -1,0 +1,248 @@
+# ruff: noqa: E501  (patterns stay whole)
+"""L2, field capture: what stands behind a label is taken whatever its form.
+
+`MRN: pending-7`, `"dob": "third of May"`, `Kontonummer 4711`, `Dr. Ana Ruiz`: the label or title
+says what the value is, so no shape is asked for. How far a value reaches follows from the kind of
+the label (`vocabulary.Label.shape`). A placeholder is never captured.
+"""
+
+import re
+
+from appliance.redaction.cues import CueFinder
+from appliance.redaction.spans import Span
+from appliance.redaction.vocabulary import LABELS, MONTHS, TITLES, Label
+from appliance.redaction.window import Window
+
+_BEFORE = re.compile(r"(?:^|[\s\"'({\[<>,;:|*_#./=?&-])\Z")
+_SEPARATOR = re.compile(
+    r"(?:[ ]?(?:no|nr|num|number|nummer|#|n[o°]|id)\b\.?)?(?:[ ]?\([^()\n]{0,24}\))?"
+    r"(?:[\"'*_`]{0,3}[ \t]{0,4}[:=#]{1,2}>?|[ \t]+(?:is|was|lautet|ist|es|est|e'|ending in|ends in)\b[ :]?|\t)[ \t]{0,8}\n?[ \t]{0,12}[\"'*_`]{0,3}",
+    re.IGNORECASE,
+)
+_DIRECT = re.compile(
+    r"(?:[ ]?(?:no|nr|num|number|nummer|#|n[o°])\b\.?)?[ \t]*[#:]?[ \t]+(?=[A-Za-z\-/]{0,6}[0-9])",
+    re.IGNORECASE,
+)
+
+_SHAPES: dict[str, re.Pattern[str]] = {
+    "id": re.compile(r"[^\s\"'<>,;|{}\[\]]{1,64}(?:[ ](?=[A-Z0-9./\-]{0,8}[0-9])[A-Z0-9./\-]{1,12}(?![a-z])){0,6}"),
+    "phone": re.compile(r"\+?[(]?[0-9][0-9()\s./x+\-]{3,28}[0-9]"),
+    "secret": re.compile(r"[^\s\"'<>|]{1,128}"),
+    "date": re.compile(
+        r"(?:[A-Za-z]{3,9}\.?,?[ ])?\d{1,4}(?:[./\-\s]{1,2}|(?:st|nd|rd|th|er|\.)?,?[ ](?:de[ ]|of[ ])?[A-Za-z]{3,12}\.?,?[ ](?:de[ ]|del[ ])?)\d{1,4}(?:[./\-\s]{1,2}\d{1,4})?"
+        r"|[A-Za-z]{3,12}\.?[ ]\d{1,2}(?:st|nd|rd|th)?,?[ ]\d{2,4}|\d{6,8}|\d{4}|[^\s,;|\"'<>]{2,32}"
+    ),
+    "age": re.compile(r"\d{1,3}"),
+    "address": re.compile(r"[^\n\"|<>{}]{3,120}"),
+    "place": re.compile(r"[^\n\"|<>{},;]{2,48}"),
+    "name": re.compile(r"[^\n\"|<>{}\[\];:=\t]{2,64}"),
+}  # fmt: skip
+_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*\]|<[A-Z][A-Z0-9_]*>")
+_NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['.\-])*,?")
+_PARTICLES = frozenset(
+    [
+        "de",
+        "la",
+        "del",
+        "los",
+        "las",
+        "van",
+        "von",
+        "der",
+        "den",
+        "di",
+        "da",
+        "do",
+        "dos",
+        "das",
+        "du",
+        "le",
+        "y",
+        "e",
+        "zu",
+        "zum",
+        "ten",
+        "ter",
+        "bin",
+        "ibn",
+        "al",
+        "el",
+        "af",
+        "st",
+        "mc",
+        "und",
+        "and",
+    ]
+)
+_NEXT_LABEL = re.compile(r"\s{2,}|\t|[ ][\-–|/][ ]|[ ][A-Za-z°º./]{2,20}:|\.(?:\s|$)")
+_EMPTY = frozenset(
+    [
+        "n/a",
+        "na",
+        "none",
+        "nil",
+        "unknown",
+        "unbekannt",
+        "pending",
+        "keine",
+        "ninguno",
+        "ninguna",
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "ja",
+        "nein",
+        "si",
+        "oui",
+        "non",
+        "the",
+        "a",
+        "an",
+        "not",
+    ]
+)
+
+_PERIOD_ONLY = {
+    "m",
+    "pr",
+    "pd",
+    "sr",
+    "don",
+    "sig",
+    "mx",
+    "miss",
+    "nurse",
+    "priv",
+    "dipl",
+    "sir",
+    "mw",
+    "professor",
+    "doctor",
+    "drs",
+    "dra",
+    "set",
+    "madam",
+    "rev",
+    "prof",
+    "mr",
+    "mrs",
+    "ms",
+    "dr",
+}
+_TITLE = re.compile(
+    r"(?<![A-Za-z])(?:"
+    + "|".join(sorted((f"{w.capitalize()}\\." if w in ("m", "pr", "pd") else f"{w.capitalize()}\\.?" for w in TITLES), key=len, reverse=True))
+    + r")[ \xa0]{1,2}((?:(?:med|rer|nat|Dr|Prof|phil|h\.c|habil|jur|Ing)\.?[ ]){0,3}(?:(?:van|von|de|del|der|den|di|da|la|le|du|zu|ten|ter|al|el)[ ]){0,3}"
+    r"[A-Z\u0391-\u03a9\u0410-\u042f][\w'\-]*\.?(?:[ ](?:(?:van|von|de|del|der|den|di|da|la|le|du|y)[ ]){0,3}[A-Z\u0391-\u03a9\u0410-\u042f][\w'\-]+){0,3})"
+)  # fmt: skip
+
+
+class FieldDetector:
+    """Finds the values of labelled fields and the names behind titles, for `types`."""
+
+    def __init__(self, types: frozenset[str]) -> None:
+        self._types = types
+        self._labels = {phrase: label for phrase, label in LABELS.items() if label.type in types}
+        self._finder = CueFinder({phrase: (phrase,) for phrase in self._labels})
+
+    def find(self, window: Window) -> list[Span]:
+        """Values of fields whose label stands in the block or just before it."""
+        text = window.text
+        spans: list[Span] = []
+        if self._labels:
+            ends: dict[int, tuple[int, Label, str]] = {}
+            for phrase, places in self._finder.find(text).items():
+                for start, end in places:
+                    known = ends.get(end)
+                    if known is None or start < known[0]:
+                        ends[end] = (start, self._labels[phrase], phrase)
+            for end, (start, label, phrase) in sorted(ends.items()):
+                if start and not _BEFORE.search(text[start - 1 : start]):
+                    continue
+                self._capture(window, label, phrase, end, spans)
+        if "PERSON" in self._types:
+            for match in _TITLE.finditer(text):
+                spans.append(window.span(*match.span(1), "PERSON", 0.8, "L2", "title"))
+        return spans
+
+    def _capture(
+        self, window: Window, label: Label, phrase: str, end: int, out: list[Span]
+    ) -> None:
+        text = window.text
+        separator = _SEPARATOR.match(text, end)
+        strong = separator is not None
+        if separator is None and label.shape in ("id", "phone", "date"):
+            separator = _DIRECT.match(text, end)
+        if separator is None:
+            return
+        start = separator.end()
+        if start >= window.end or _PLACEHOLDER.match(text, start):
+            return
+        match = _SHAPES[label.shape].match(text, start)
+        if match is None:
+            return
+        stop = self._stop(
+            text,
+            label,
+            start,
+            match.end(),
+            field=strong and separator.group().strip()[-1:] in ":=#\"'*_`",
+        )
+        if stop <= start:
+            return
+        score = 0.75 if strong else 0.7
+        out.append(window.span(start, stop, label.type, score, "L2", f"field:{phrase}"))
+
+    @staticmethod
+    def _stop(text: str, label: Label, start: int, end: int, *, field: bool) -> int:
+        """Where the value ends; `start` if there is no value."""
+        value = text[start:end]
+        cut = _PLACEHOLDER.search(value)
+        if cut is not None:
+            value = value[: cut.start()]
+        if label.shape == "name":
+            return start + (_name_length(value) if field else 0)
+        if label.shape in ("address", "place"):
+            if not field:
+                return start
+            cut = _NEXT_LABEL.search(value)
+            value = (value[: cut.start()] if cut else value).rstrip(" .,;-")
+            return start + (len(value) if value.lower() not in _EMPTY else 0)
+        value = value.rstrip(".,;:!?)" if label.shape != "secret" else ",;")
+        if value.lower() in _EMPTY or not any(c.isalnum() for c in value):
+            return start
+        if not field and not any(c.isdigit() for c in value):
+            return start
+        if label.shape == "date" and value.isalpha() and value.lower() not in MONTHS:
+            return start
+        return start + len(value)
+
+
+def _name_length(value: str) -> int:
+    """Length of the name that `value` begins with: up to five words, none of them a common one."""
+    cut = _NEXT_LABEL.search(value)
+    line = value
+    if cut is not None and not (cut.group().startswith(".") and cut.start() <= 3):
+        line = value[: cut.start()]
+    position = length = words = 0
+    lower_line = len(line.split()) <= 4 and line.islower()
+    for piece in line.split(" "):
+        bare = piece.rstrip(",")
+        if not piece:
+            position += 1
+            continue
+        match = _NAME_WORD.fullmatch(piece)
+        if match is None or words >= 5 or bare.lower() in _EMPTY:
+            break
+        if bare[0].islower() and bare not in _PARTICLES and not lower_line:
+            break
+        position += len(piece)
+        if bare not in _PARTICLES:
+            length = position - (len(piece) - len(bare))
+            words += 1
+        position += 1
+        if piece.endswith(",") and words >= 2:
+            break
+    return length

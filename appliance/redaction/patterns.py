@@ -1,0 +1,121 @@
+"""L1: RE2 patterns, their check digits, and the cues that make a weak one believable.
+
+Most rules describe something that begins where a word or a number begins. One RE2 set, anchored,
+is asked at each such place which of them can match there; only those are then matched one by one.
+The others name what a block must hold (`Rule.needs`) and are searched for in blocks that hold it.
+Either way the work is linear in the block, and a refused match hides no other: every place is
+tried.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import re2
+
+from appliance.redaction.rule import Rule
+from appliance.redaction.spans import Span
+from appliance.redaction.window import Window
+
+_REACH = 112
+"""Longest value of an anchored rule, in characters, with room to see that it ends."""
+_SET_MEMORY = 64 << 20
+"""For the set's automaton. Too little would make it match nothing, so the constructor tries it."""
+
+_START = re.compile(r"(?<![^\W_])[^\W_]|(?<=[a-z])[0-9]")
+_PLAIN = re.compile(r"[a-z]+(?![^\W_])(?![ \-]?[0-9])|[A-Za-z][a-z]{3,}(?![^\W_])")
+"""An ordinary word: no identifier begins with it."""
+
+
+class PatternDetector:
+    """Applies `rules` to windows; finds below `floor` are not reported."""
+
+    def __init__(self, rules: Iterable[Rule], floor: float = 0.5) -> None:
+        rules = tuple(rules)
+        self._floor = floor
+        self._anchored = tuple(rule for rule in rules if not rule.needs)
+        self._searched = tuple(rule for rule in rules if rule.needs)
+        self._compiled = {rule.name: re2.compile(rule.pattern) for rule in rules}
+        self._groups = {rule.name: (*rule.groups, f"rule:{rule.name}") for rule in rules}
+        options = re2.Options()
+        options.max_mem = _SET_MEMORY
+        self._set = re2.Set.MatchSet(options)
+        for rule in self._anchored:
+            self._set.Add(rule.pattern)
+        canary = self._set.Add("canary")
+        self._set.Compile()
+        if canary not in (self._set.Match("canary") or ()):
+            raise ValueError("the patterns do not fit into the memory of their automaton")
+
+    @staticmethod
+    def cues(rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
+        """The cue groups that `rules` bring along themselves, for the `CueFinder`."""
+        return {f"rule:{rule.name}": rule.words for rule in rules if rule.words}
+
+    def find(self, window: Window) -> list[Span]:
+        """Finds of every rule, in offsets of `window.raw`."""
+        spans: list[Span] = []
+        if self._anchored:
+            self._match_at_starts(window, spans)
+        if self._searched:
+            block = window.text[max(0, window.begin - 1) :].lower()
+            for rule in self._searched:
+                if any(need in block for need in rule.needs):
+                    self._search(rule, window, spans)
+        return spans
+
+    def _match_at_starts(self, window: Window, out: list[Span]) -> None:
+        text, haystack = window.text, window.haystack
+        anchored, match_set = self._anchored, self._set.Match
+        for start_match in _START.finditer(text, window.begin, window.end):
+            place = start_match.start()
+            word = _PLAIN.match(text, place)
+            if word is not None:
+                continue
+            indexes = match_set(haystack[place : place + _REACH])
+            for index in indexes or ():
+                if index < len(anchored):
+                    self._match(anchored[index], window, place, out)
+
+    def _match(self, rule: Rule, window: Window, place: int, out: list[Span]) -> None:
+        pattern = self._compiled[rule.name]
+        match = pattern.match(window.haystack, place, min(len(window.text), place + _REACH))
+        if match is None:
+            return
+        start, end = _extent(match, pattern.groups)
+        score = self._judge(rule, window, start, end)
+        if score:
+            out.append(window.span(start, end, rule.type, score, "L1", rule.name))
+
+    def _search(self, rule: Rule, window: Window, out: list[Span]) -> None:
+        pattern = self._compiled[rule.name]
+        position = max(0, window.begin - 1)
+        for match in pattern.finditer(window.haystack, position):
+            start, end = _extent(match, pattern.groups)
+            if start >= window.end:
+                return
+            if start >= window.begin:
+                score = self._judge(rule, window, start, end)
+                if score:
+                    out.append(window.span(start, end, rule.type, score, "L1", rule.name))
+
+    def _judge(self, rule: Rule, window: Window, start: int, end: int) -> float:
+        """The score of a match; 0 when below the floor, part of another word, or refused."""
+        if not rule.loose and not window.free(start, end):
+            return 0.0
+        score = rule.score
+        if rule.cued > score and window.cued(self._groups[rule.name], start, end, tight=not score):
+            score = rule.cued
+        elif score < self._floor and window.only(start, end):
+            score = rule.cued if rule.alone is None else rule.alone
+        if score < self._floor:
+            return 0.0
+        if rule.check is not None and not rule.check(window.text[start:end]):
+            return 0.0
+        return score
+
+
+def _extent(match: "re2._Match", groups: int) -> tuple[int, int]:
+    start, end = match.span(1 if groups else 0)
+    if start < 0:
+        start, end = match.span()
+    return int(start), int(end)
