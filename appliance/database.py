@@ -119,8 +119,10 @@ class Database:
         then the key is the old one.
         """
         async with self._gate.closed():
-            await self._dispose()
             old_key = self._key
+            if new_key == old_key:
+                return
+            await self._dispose()
             try:
                 await asyncio.to_thread(rekey, self._path, old_key, new_key)
                 self._connect(new_key)

@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 
 from appliance.errors import IntegrityError, UnavailableError
 from appliance.registry.version import StoredFile
+from appliance.vault import envelope
 from appliance.vault.chunked import KEY_SIZE
 from appliance.vault.document import context
 from appliance.vault.durable import make_directory, sync_directory, write_file
@@ -99,6 +100,28 @@ class ModelStore:
             sync_directory(folder)
             shutil.rmtree(folder)
             sync_directory(self._directory)
+
+    def rewrap(self, stored: StoredFile) -> bool:
+        """Wrap a file's key under the current models key; return whether it was not already.
+
+        The weights stay as they are. Durable and whole at any moment: after a crash the file
+        opens by one key or the other, and doing it again is harmless.
+        Raises as `open_weights` does.
+        """
+        path = self._directory / stored.file_id / _KEY
+        try:
+            wrapped = path.read_bytes()
+            if envelope.version(wrapped) == self._vault.version(Purpose.MODELS):
+                return False
+            key = self._vault.unwrap(Purpose.MODELS, _name(stored), wrapped)
+            again = self._vault.wrap(Purpose.MODELS, _name(stored), key)
+            write_file(path, again, replace=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"the key of the stored model {stored.digest[:12]} cannot be renewed: "
+                f"{error.strerror}"
+            ) from None
+        return True
 
     def sweep(self) -> int:
         """Delete what interrupted puts left behind; return how many. Run before any put."""
