@@ -39,6 +39,7 @@ from appliance.errors import UnavailableError
 
 SLOW = 5.0
 """Seconds after which a write that has not become durable counts as failed."""
+_TURN = 0.1
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -200,7 +201,8 @@ class Log:
         size = self._writer.size
         deadline = time.monotonic() + timeout
         while self._publisher.published < size:
-            if not self._publisher.hurry(deadline - time.monotonic()):
+            # In short turns: an attempt that the disk refused is made again.
+            if not self._publisher.hurry(_TURN) and time.monotonic() > deadline:
                 raise UnavailableError(
                     "The audit log's tiles cannot be written now; its entries are safe in the "
                     "journal. Check free space and the disk's health, then try again."
