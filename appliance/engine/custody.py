@@ -1,9 +1,11 @@
 """The generations that one model owes an ending, and what a crash makes of them.
 
 Contract: `Custody` holds every generation from `add` to its ending. After a crash, `blame` says who
-was being computed. Those are *suspects*: each is resumed alone, until it is past the place where it
-stood when the worker died; then the next. Whoever kills a worker alone, after having been there
-once before, is the poison and fails; all others go on. Pure: no process, no clock.
+was being computed. Those are *suspects*: they are resumed one after the other, each as soon as the
+one before is past the place where it stood when the worker died. Whoever was taken up last comes
+first, and whoever was being tried when another worker died comes before all: it is then alone. A
+suspect that kills a worker alone, having been there once before, is the poison and fails; all
+others go on. Pure: no process, no clock.
 """
 
 from collections.abc import Iterable, Iterator
@@ -120,12 +122,14 @@ class Custody:
             poison = on_board[0]
         for held in self._held.values():
             held.sent = held.begun = False
-        # Those not yet probed stay suspects, in front of nobody: order of custody.
-        doubtful = {id(held) for held in [*self._suspects, *on_board]}
-        self._probed = None
+        tried, self._probed = self._probed, None
         if poison is not None:
             self.remove(poison.generation.id)
-        self._suspects = [held for held in self._held.values() if id(held) in doubtful]
+        doubtful = {id(held) for held in [*self._suspects, *on_board]}
+        self._suspects = sorted(
+            (held for held in self._held.values() if id(held) in doubtful),
+            key=lambda held: (held is not tried, len(held.tokens)),
+        )
         return poison
 
     def due(self) -> list[Held]:

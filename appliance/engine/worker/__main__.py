@@ -9,9 +9,8 @@ import datetime
 import gc
 import sys
 
-from llama_cpp import llama_cpp as llama
-
 from appliance.engine.wire import Configure, Loaded, LoadFailed, WireError
+from appliance.engine.worker.binding import llama
 from appliance.engine.worker.channel import Channel, ChannelClosedError
 from appliance.engine.worker.intake import Intake
 from appliance.engine.worker.lockdown import (

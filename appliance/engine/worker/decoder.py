@@ -14,8 +14,8 @@ from enum import Enum
 import numpy as np
 import numpy.ctypeslib
 import numpy.typing as npt
-from llama_cpp import llama_cpp as llama
 
+from appliance.engine.worker.binding import llama
 from appliance.engine.worker.scheduler import Clear, Piece, Place
 
 

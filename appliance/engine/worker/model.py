@@ -10,9 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from llama_cpp import llama_cpp as llama
-
 from appliance.engine.wire import Configure
+from appliance.engine.worker.binding import llama
 from appliance.engine.worker.decoder import Decoder
 from appliance.engine.worker.vocabulary import Vocabulary
 

@@ -11,8 +11,7 @@ import ctypes
 import math
 from collections.abc import Iterable
 
-from llama_cpp import llama_cpp as llama
-
+from appliance.engine.worker.binding import llama
 from appliance.generation.sampling import Sampling
 
 _KEEP_AT_LEAST_ONE = 1

@@ -9,8 +9,7 @@ control tokens; only `ChatTemplate` puts those in, by id.
 import ctypes
 from typing import Final
 
-from llama_cpp import llama_cpp as llama
-
+from appliance.engine.worker.binding import llama
 from appliance.engine.worker.template import ControlTokens, Part
 
 _CONTROL = 1 << 3 | 1 << 0

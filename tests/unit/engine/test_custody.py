@@ -31,15 +31,15 @@ def test_after_a_crash_each_suspect_is_resumed_alone_and_the_rest_afterwards() -
     custody, held = holding(1, 2, 3)
     custody.due()
     custody.begun([1, 2])
-    advance(custody, 1, 4)
+    advance(custody, 2, 4)
     assert custody.blame() is None
     assert custody.due() == [held[1]]
-    assert held[1].message().resume == (5, 5, 5, 5)
-    assert held[1].message().released == 4
     custody.begun([1])
     assert custody.due() == []
     advance(custody, 1, PAST_THE_PLACE)
     assert custody.due() == [held[2]]
+    assert held[2].message().resume == (5, 5, 5, 5)
+    assert held[2].message().released == 4
     custody.begun([2])
     custody.remove(2)
     assert custody.due() == [held[3]]
@@ -56,6 +56,23 @@ def test_who_kills_its_worker_alone_a_second_time_is_the_poison() -> None:
     assert custody.blame() is held[1]
     assert custody.get(1) is None
     assert custody.due() == [held[2]], "the other suspect was never cleared"
+
+
+def test_who_was_being_tried_is_tried_again_before_all_others_and_alone() -> None:
+    custody, held = holding(1, 2)
+    custody.due()
+    custody.begun([1, 2])
+    advance(custody, 2, 1)
+    custody.blame()
+    assert custody.due() == [held[1]]
+    custody.begun([1])
+    advance(custody, 1, PAST_THE_PLACE)
+    assert custody.due() == [held[2]]
+    custody.begun([2])
+    assert custody.blame() is None, "the first was on board as well"
+    assert custody.due() == [held[2]]
+    custody.begun([2])
+    assert custody.blame() is held[2]
 
 
 def test_one_crash_with_one_on_board_condemns_nobody() -> None:
