@@ -51,7 +51,7 @@ def worker_of(engine: Engine) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 -- what is awaited lies in another process
         await asyncio.sleep(0.01)
 
 
@@ -240,7 +240,7 @@ def test_a_worker_that_babbles_is_ended(
     async def body(_: Engine) -> None:
         return None
 
-    with pytest.raises(UnavailableError, match="means nothing|longer than allowed"):
+    with pytest.raises(UnavailableError, match=r"means nothing|longer than allowed"):
         with_model(model, body)
 
 
@@ -283,7 +283,8 @@ from tests.support.engine_talk import loaded, begin, asking
 from appliance.generation.sampling import Sampling
 async def main():
     async with loaded(Path(sys.argv[1])) as engine:
-        generation = begin(engine, asking(max_tokens=2000, sampling=Sampling(temperature=0, ignore_eos=True)))
+        endless = Sampling(temperature=0, ignore_eos=True)
+        generation = begin(engine, asking(max_tokens=2000, sampling=endless))
         await anext(generation)
         print(engine.describe("model").worker_pid, flush=True)
         time.sleep(60)
