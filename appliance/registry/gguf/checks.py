@@ -48,7 +48,7 @@ def check(header: Header, metadata: Metadata, file_size: int) -> list[Finding]:
     family = BY_ARCHITECTURE.get(architecture) if architecture is not None else None
     if findings or family is None or architecture is None:
         return findings
-    findings += islice(check_keys(metadata, architecture), MOST_KEYS)
+    findings += islice(check_keys(metadata, architecture, family), MOST_KEYS)
     findings += check_vocabulary(metadata)
     numbers = Hyperparameters(metadata, architecture, family)
     if not numbers.findings:

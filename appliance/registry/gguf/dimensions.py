@@ -48,8 +48,10 @@ def resolve(numbers: Hyperparameters, vocabulary: int, labels: int) -> Dimension
     if "vocab_size" in numbers and numbers.whole("vocab_size") != vocabulary:
         text = f"is {numbers.whole('vocab_size')} while the vocabulary has {vocabulary} tokens"
         numbers.refuse("vocab_size", text)
-    if numbers.whole("attention.shared_kv_layers") >= numbers.blocks:
-        numbers.refuse("attention.shared_kv_layers", "leaves no block with keys of its own")
+    shared = numbers.whole("attention.shared_kv_layers")
+    if shared and numbers.blocks - shared < 2:
+        text = f"is {shared} of {numbers.blocks} blocks; two need keys of their own"
+        numbers.refuse("attention.shared_kv_layers", text)
     if numbers.findings:
         return None
     feed = numbers.each("feed_forward_length", ())
@@ -57,7 +59,7 @@ def resolve(numbers: Hyperparameters, vocabulary: int, labels: int) -> Dimension
     feed_expert = numbers.each(
         "expert_feed_forward_length", tuple(width // max(used, 1) for width in feed)
     )
-    shared = _shared(numbers, vocabulary, labels)
+    same = _same(numbers, vocabulary, labels)
     lengths = []
     for block, head in enumerate(heads):
         own = {
@@ -74,11 +76,11 @@ def resolve(numbers: Hyperparameters, vocabulary: int, labels: int) -> Dimension
             "ff_exp": feed_expert[block],
             "ff_shexp_or_ff": numbers.whole("expert_shared_feed_forward_length") or feed[block],
         }
-        lengths.append(shared | own)
+        lengths.append(same | own)
     return Dimensions(lengths=tuple(lengths), conditions=_conditions(numbers))
 
 
-def _shared(numbers: Hyperparameters, vocabulary: int, labels: int) -> dict[str, int]:
+def _same(numbers: Hyperparameters, vocabulary: int, labels: int) -> dict[str, int]:
     """Lengths that are the same in every block."""
     embedding = numbers.whole("embedding_length")
     layer_input = numbers.whole("embedding_length_per_layer_input")
@@ -156,6 +158,9 @@ def _lengths(
     key = numbers.whole(f"attention.key_length{suffix}", default[0])
     value = numbers.whole(f"attention.value_length{suffix}", default[1])
     rotary = numbers.whole(f"rope.dimension_count{suffix}", min(default[2] or key, key))
+    if value != key:
+        text = f"is {value} while a key has {key}; the loader relies on their being the same"
+        numbers.refuse(f"attention.value_length{suffix}", text)
     if rotary > key or rotary % 2:
         text = f"is {rotary}; it has to be even and at most the head's {key}"
         numbers.refuse(f"rope.dimension_count{suffix}", text)

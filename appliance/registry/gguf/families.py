@@ -115,12 +115,14 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         # Mistral and Mixtral up to 2025 are converted as `llama`, Ministral 3 as `mistral3`.
         architectures=("mistral3",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=(*_HEAD, *_ROTATION),
         block=(*_PLAIN, *_LLAMA_FORWARD),
     ),
     Family(
         architectures=("granite",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=(*_HEAD, *_ROTATION),
         block=(*_PLAIN, *_LLAMA_FORWARD),
@@ -221,6 +223,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("qwen2",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=(*_HEAD, maybe("output.bias", "vocab")),
         block=(
@@ -233,6 +236,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("qwen2moe",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=_OWN_HEAD,
         block=(
@@ -250,6 +254,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("qwen3",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=(*_HEAD, maybe("cls.output.weight", "embd", "labels")),
         block=(
@@ -263,6 +268,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("qwen3moe",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=_HEAD,
         block=(
@@ -290,12 +296,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("smollm3",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=_HEAD,
         block=(*_PLAIN, _FORWARD_NORM, *_GATED),
     ),
     Family(
         architectures=("gpt-oss",),
+        full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=_OWN_HEAD,
         block=(

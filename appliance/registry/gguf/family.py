@@ -139,5 +139,13 @@ COMMON: tuple[Number, ...] = (
     Number("residual_scale", 1e-9, 1e9, type=_F32),
     Number("embedding_scale", 1e-9, 1e9, type=_F32),
     Number("attention.scale", 1e-9, 1e9, type=_F32),
+    Number("attention.temperature_length", 0, LONGEST_CONTEXT),
+    Number("attention.temperature_scale", 0.0, 1e6, type=_F32),
+    Number("rope.scaling.alpha", 0.0, 1e6, type=_F32),
+    Number("rope.scaling.yarn_attn_factor", -1e6, 1e6, type=_F32),
+    Number("rope.scaling.yarn_beta_fast", 0.0, 1e6, type=_F32),
+    Number("rope.scaling.yarn_beta_slow", 0.0, 1e6, type=_F32),
+    Number("rope.scaling.yarn_ext_factor", -1e6, 1e6, type=_F32),
+    Number("rope.scaling.yarn_log_multiplier", -1e6, 1e6, type=_F32),
 )
 """Numbers that mean the same in every architecture; a family makes some of them required."""

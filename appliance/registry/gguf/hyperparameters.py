@@ -15,7 +15,6 @@ MOST_BLOCKS = 512
 """`LLAMA_MAX_LAYERS`; also the length of llama.cpp's arrays of numbers per block."""
 ROPE_SCALING = ("none", "linear", "yarn", "longrope")
 PATTERN = "attention.sliding_window_pattern"
-YES_NO = ("attention.causal", "rope.scaling.finetuned", "expert_weights_norm")
 
 _INTEGERS = (ValueType.UINT32, ValueType.INT32)
 _FLAGS = (*_INTEGERS, ValueType.BOOL)
@@ -114,10 +113,6 @@ class Hyperparameters:
         key = f"{self.architecture}.rope.scaling.type"
         if key in self.metadata and self.metadata.text(key) not in ROPE_SCALING:
             self.refuse("rope.scaling.type", f"is not one of {', '.join(ROPE_SCALING)}")
-        for name in YES_NO:
-            value = self.metadata.value(f"{self.architecture}.{name}")
-            if value is not None and value.type is not ValueType.BOOL:
-                self.refuse(name, f"is of type {value.type.name.lower()} and not bool")
 
     def _check_finite(self) -> None:
         """Numbers without a row of their own are at least finite."""

@@ -1,246 +1,96 @@
-"""The metadata keys that llama.cpp knows: of an architecture, and of the tokenizer.
+"""The metadata keys that may decide anything: of an architecture, and of the tokenizer.
 
-Taken from `LLM_KV_NAMES` in `src/llama-arch.cpp`; a test compares the two. A key in one of these
-two namespaces that llama.cpp does not know would silently be left out of the model's meaning: a
-misspelt or a newer one. Keys elsewhere (`general.…`, a quantizer's own) describe and decide
-nothing.
+In these two namespaces a key is either one that the checks know, or refused: llama.cpp reads some
+three hundred, many of which change what the tensors mean (layers left out, experts in groups), and
+silently leaves out those that it does not know. Keys elsewhere (`general.…`, a quantizer's own)
+describe and decide nothing.
 """
 
 from collections.abc import Iterator
 
+from appliance.registry.gguf.family import COMMON, EPSILONS, Family
 from appliance.registry.gguf.finding import Finding, Rule, shown
 from appliance.registry.gguf.payload import Metadata
+from appliance.registry.gguf.types import ValueType
 
-TEMPLATES = ("tokenizer.chat_template.", "tokenizer.chat_templates")
-"""Named chat templates, and the list of their names (`gguf-py`)."""
+WORDS: dict[str, ValueType] = {
+    "attention.causal": ValueType.BOOL,
+    "attention.sliding_window_pattern": ValueType.ARRAY,
+    "classifier.output_labels": ValueType.ARRAY,
+    "expert_weights_norm": ValueType.BOOL,
+    "rope.scaling.finetuned": ValueType.BOOL,
+    "rope.scaling.type": ValueType.STRING,
+    "tensor_data_layout": ValueType.STRING,
+    "use_parallel_residual": ValueType.BOOL,
+}
+"""Keys of an architecture that are no numbers."""
+
+TOKENIZER: dict[str, ValueType] = {
+    "chat_template": ValueType.STRING,
+    "chat_templates": ValueType.ARRAY,
+    "ggml.add_bos_token": ValueType.BOOL,
+    "ggml.add_eos_token": ValueType.BOOL,
+    "ggml.add_sep_token": ValueType.BOOL,
+    "ggml.add_space_prefix": ValueType.BOOL,
+    "ggml.bos_token_id": ValueType.UINT32,
+    "ggml.cls_token_id": ValueType.UINT32,
+    "ggml.eom_token_id": ValueType.UINT32,
+    "ggml.eos_token_id": ValueType.UINT32,
+    "ggml.eot_token_id": ValueType.UINT32,
+    "ggml.fim_mid_token_id": ValueType.UINT32,
+    "ggml.fim_pad_token_id": ValueType.UINT32,
+    "ggml.fim_pre_token_id": ValueType.UINT32,
+    "ggml.fim_rep_token_id": ValueType.UINT32,
+    "ggml.fim_sep_token_id": ValueType.UINT32,
+    "ggml.fim_suf_token_id": ValueType.UINT32,
+    "ggml.mask_token_id": ValueType.UINT32,
+    "ggml.merges": ValueType.ARRAY,
+    "ggml.middle_token_id": ValueType.UINT32,
+    "ggml.model": ValueType.STRING,
+    "ggml.normalizer.lowercase": ValueType.BOOL,
+    "ggml.normalizer.strip_accents": ValueType.BOOL,
+    "ggml.padding_token_id": ValueType.UINT32,
+    "ggml.pre": ValueType.STRING,
+    "ggml.prefix_token_id": ValueType.UINT32,
+    "ggml.remove_extra_whitespaces": ValueType.BOOL,
+    "ggml.scores": ValueType.ARRAY,
+    "ggml.seperator_token_id": ValueType.UINT32,
+    "ggml.suffix_token_id": ValueType.UINT32,
+    "ggml.suppress_tokens": ValueType.ARRAY,
+    "ggml.token_type": ValueType.ARRAY,
+    "ggml.token_type_count": ValueType.UINT32,
+    "ggml.tokens": ValueType.ARRAY,
+    "ggml.unknown_token_id": ValueType.UINT32,
+}
+"""Keys of the tokenizer; `seperator` is how the format spells it."""
+
+TEMPLATE_PREFIX = "tokenizer.chat_template."
 
 
-def check_keys(metadata: Metadata, architecture: str) -> Iterator[Finding]:
-    """Yield a finding for each key that llama.cpp would not know."""
-    prefix = f"{architecture}."
+def names_of(family: Family) -> frozenset[str]:
+    """Return the names, without their prefix, that a family's metadata may have."""
+    numbers = {number.name for number in (*COMMON, *family.numbers)}
+    return frozenset(numbers | set(EPSILONS) | set(WORDS))
+
+
+def check_keys(metadata: Metadata, architecture: str, family: Family) -> Iterator[Finding]:
+    """Yield a finding for each key of the two namespaces that is unknown or of another type."""
+    known = names_of(family)
     for key in metadata:
-        own = key.startswith(prefix) and key.removeprefix(prefix) not in OF_ARCHITECTURE
-        words = key.startswith("tokenizer.") and key not in OF_TOKENIZER
-        if own or (words and not key.startswith(TEMPLATES)):
-            text = "is a key that llama.cpp does not know and would leave out"
+        namespace, _, name = key.partition(".")
+        expected = None
+        if namespace == architecture:
+            expected = WORDS.get(name)
+            accepted = name in known
+        elif namespace == "tokenizer":
+            expected = TOKENIZER.get(name)
+            accepted = expected is not None or key.startswith(TEMPLATE_PREFIX)
+        else:
+            continue
+        value = metadata.value(key)
+        if not accepted:
+            text = "is a key that the gate does not know, and that may change what the model means"
             yield Finding(rule=Rule.KEY, where=shown(key), what=text)
-
-
-OF_ARCHITECTURE: frozenset[str] = frozenset(
-    (
-        "activation.situ_beta",
-        "activation.situ_linear_beta",
-        "adapters.count",
-        "adapters.lora_rank",
-        "adapters.router_gain",
-        "adapters.token_ids_activate",
-        "adapters.token_ids_substitute",
-        "attention.causal",
-        "attention.clamp_kqv",
-        "attention.compress_ratios",
-        "attention.compress_rope_freq_base",
-        "attention.decay_lora_rank",
-        "attention.gate_lora_rank",
-        "attention.group_norm_epsilon",
-        "attention.group_norm_groups",
-        "attention.head_count",
-        "attention.head_count_kv",
-        "attention.iclr_lora_rank",
-        "attention.indexer.block_size",
-        "attention.indexer.head_count",
-        "attention.indexer.key_length",
-        "attention.indexer.kpool",
-        "attention.indexer.kpool_select_tail",
-        "attention.indexer.local_blocks",
-        "attention.indexer.top_k",
-        "attention.indexer.types",
-        "attention.key_length",
-        "attention.key_length_mla",
-        "attention.key_length_mla_swa",
-        "attention.key_length_swa",
-        "attention.kv_lora_rank",
-        "attention.kv_lora_rank_swa",
-        "attention.layer_norm_epsilon",
-        "attention.layer_norm_rms_epsilon",
-        "attention.max_alibi_bias",
-        "attention.output_group_count",
-        "attention.output_lora_rank",
-        "attention.output_scale",
-        "attention.q_lora_rank",
-        "attention.recurrent_layers",
-        "attention.relative_buckets_count",
-        "attention.rope_pattern",
-        "attention.scale",
-        "attention.shared_kv_layers",
-        "attention.sliding_window",
-        "attention.sliding_window_pattern",
-        "attention.temperature_length",
-        "attention.temperature_scale",
-        "attention.value_length",
-        "attention.value_length_mla",
-        "attention.value_length_mla_swa",
-        "attention.value_length_swa",
-        "attention.value_residual_mix_lora_rank",
-        "attention.value_scale",
-        "attn_logit_softcapping",
-        "attn_res.block_size",
-        "block_count",
-        "block_size",
-        "classifier.output_labels",
-        "classifier.pooling_type",
-        "context_length",
-        "conv_group_size",
-        "conv_kernel_size",
-        "convnext.block_count",
-        "convnext.embedding_length",
-        "decoder_block_count",
-        "decoder_start_token_id",
-        "deepstack_mapping",
-        "dense_2_feat_in",
-        "dense_2_feat_out",
-        "dense_3_feat_in",
-        "dense_3_feat_out",
-        "embedding_length",
-        "embedding_length_out",
-        "embedding_length_per_layer_input",
-        "embedding_scale",
-        "expert_chunk_feed_forward_length",
-        "expert_count",
-        "expert_feed_forward_length",
-        "expert_gating_func",
-        "expert_group_count",
-        "expert_group_scale",
-        "expert_group_used_count",
-        "expert_latent_length",
-        "expert_shared_count",
-        "expert_shared_feed_forward_length",
-        "expert_used_count",
-        "expert_weights_norm",
-        "expert_weights_scale",
-        "experts_per_group",
-        "features_length",
-        "feed_forward_length",
-        "final_logit_softcapping",
-        "full_attention_interval",
-        "hash_layer_count",
-        "hidden_activation",
-        "hrm.h_cycles",
-        "hrm.l_cycles",
-        "hrm.layers_per_stack",
-        "hrm.prefix_lm",
-        "hyper_connection.count",
-        "hyper_connection.epsilon",
-        "hyper_connection.low_rank",
-        "hyper_connection.magnitude",
-        "hyper_connection.sinkhorn_iterations",
-        "interleave_moe_layer_step",
-        "kda.gate_lower_bound",
-        "kda.head_dim",
-        "kda.safe_gate",
-        "leading_dense_block_count",
-        "logit_scale",
-        "moe_every_n_layers",
-        "moe_latent_size",
-        "n_deepstack_layers",
-        "nextn_predict_layers",
-        "norm_before_fc",
-        "norm_before_residual",
-        "num_loops",
-        "ple.conv_kernel",
-        "ple.eos_token_id",
-        "ple.head_offsets",
-        "ple.head_vocab_sizes",
-        "ple.heads_per_ngram",
-        "ple.image_token_id",
-        "ple.layer_multipliers",
-        "ple.layers",
-        "ple.ngram_size",
-        "pooling_type",
-        "posnet.block_count",
-        "posnet.embedding_length",
-        "rescale_every_n_layers",
-        "residual_scale",
-        "rope.dimension_count",
-        "rope.dimension_count_swa",
-        "rope.dimension_sections",
-        "rope.freq_base",
-        "rope.freq_base_swa",
-        "rope.scale_linear",
-        "rope.scaling.alpha",
-        "rope.scaling.attn_factor",
-        "rope.scaling.factor",
-        "rope.scaling.finetuned",
-        "rope.scaling.original_context_length",
-        "rope.scaling.type",
-        "rope.scaling.yarn_attn_factor",
-        "rope.scaling.yarn_beta_fast",
-        "rope.scaling.yarn_beta_slow",
-        "rope.scaling.yarn_ext_factor",
-        "rope.scaling.yarn_log_multiplier",
-        "router_logit_softcapping",
-        "selector_rank",
-        "selector_top_k",
-        "shortconv.l_cache",
-        "skip_loop_final_norm",
-        "ssm.conv_kernel",
-        "ssm.dt_b_c_rms",
-        "ssm.group_count",
-        "ssm.inner_size",
-        "ssm.state_size",
-        "ssm.time_step_rank",
-        "swiglu_clamp_exp",
-        "swiglu_clamp_shexp",
-        "swin_norm",
-        "target_hidden_size",
-        "target_layers",
-        "tensor_data_layout",
-        "time_decay_extra_dim",
-        "time_mix_extra_dim",
-        "token_shift_count",
-        "use_parallel_residual",
-        "vocab_size",
-        "wkv.head_size",
-    )
-)
-
-OF_TOKENIZER: frozenset[str] = frozenset(
-    (
-        "tokenizer.chat_template",
-        "tokenizer.ggml.add_bos_token",
-        "tokenizer.ggml.add_eos_token",
-        "tokenizer.ggml.add_sep_token",
-        "tokenizer.ggml.add_space_prefix",
-        "tokenizer.ggml.bos_token_id",
-        "tokenizer.ggml.cls_token_id",
-        "tokenizer.ggml.eom_token_id",
-        "tokenizer.ggml.eos_token_id",
-        "tokenizer.ggml.eot_token_id",
-        "tokenizer.ggml.fim_mid_token_id",
-        "tokenizer.ggml.fim_pad_token_id",
-        "tokenizer.ggml.fim_pre_token_id",
-        "tokenizer.ggml.fim_rep_token_id",
-        "tokenizer.ggml.fim_sep_token_id",
-        "tokenizer.ggml.fim_suf_token_id",
-        "tokenizer.ggml.mask_token_id",
-        "tokenizer.ggml.merges",
-        "tokenizer.ggml.middle_token_id",
-        "tokenizer.ggml.model",
-        "tokenizer.ggml.normalizer.lowercase",
-        "tokenizer.ggml.normalizer.strip_accents",
-        "tokenizer.ggml.padding_token_id",
-        "tokenizer.ggml.pre",
-        "tokenizer.ggml.precompiled_charsmap",
-        "tokenizer.ggml.prefix_token_id",
-        "tokenizer.ggml.remove_extra_whitespaces",
-        "tokenizer.ggml.scores",
-        "tokenizer.ggml.seperator_token_id",
-        "tokenizer.ggml.suffix_token_id",
-        "tokenizer.ggml.suppress_tokens",
-        "tokenizer.ggml.token_type",
-        "tokenizer.ggml.token_type_count",
-        "tokenizer.ggml.tokens",
-        "tokenizer.ggml.unknown_token_id",
-        "tokenizer.huggingface.json",
-        "tokenizer.rwkv.world",
-    )
-)
+        elif value is not None and expected not in (None, ValueType.ARRAY, value.type):
+            text = f"is of type {value.type.name.lower()} and not {expected.name.lower()}"
+            yield Finding(rule=Rule.VALUE_TYPE, where=shown(key), what=text)

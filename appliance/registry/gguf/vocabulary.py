@@ -36,8 +36,15 @@ LAST_TYPE = 6
 MOST_FINDINGS = 20
 
 _BYTE_TOKEN = re.compile(rb"<0x[0-9A-F]{2}>")
-_SPECIAL = re.compile(r"tokenizer\.ggml\.([a-z_]+)_token_id")
-_YES_NO = re.compile(r"tokenizer\.ggml\.add_[a-z_]+|tokenizer\.ggml\.remove_extra_whitespaces")
+_SPECIAL = re.compile(r"tokenizer\.ggml\.[a-z_]+_token_id")
+
+DEFAULT_IDS: dict[str, dict[str, int]] = {
+    "gpt2": {"bos": 11, "eos": 11},
+    "gemma4": {},
+    "llama": {"bos": 1, "eos": 2, "unknown": 0},
+    "bert": {"bos": 101, "unknown": 100, "seperator": 102, "padding": 0, "mask": 103},
+}
+"""Ids that the loader takes where the file gives none; it uses them without a look."""
 
 
 def count_tokens(metadata: Metadata) -> int:
@@ -82,7 +89,7 @@ def _findings(metadata: Metadata) -> Iterator[Finding]:
         types = None if array is None else array.astype(np.int32)
     yield from _tokens(metadata, count, model, types)
     yield from _merges(metadata, model)
-    yield from _special(metadata, count)
+    yield from _special(metadata, count, model)
 
 
 def _scores(metadata: Metadata, count: int, model: str) -> Iterator[Finding]:
@@ -193,20 +200,24 @@ def _merges(metadata: Metadata, model: str) -> Iterator[Finding]:
             return
 
 
-def _special(metadata: Metadata, count: int) -> Iterator[Finding]:
+def _special(metadata: Metadata, count: int, model: str) -> Iterator[Finding]:
     for key in metadata:
         value = metadata.value(key)
-        if value is None:
+        if value is None or not _SPECIAL.fullmatch(key):
             continue
-        if _SPECIAL.fullmatch(key):
-            if value.type is not ValueType.UINT32:
-                text = f"is of type {value.type.name.lower()} and not uint32"
-                yield _wrong(key, text, Rule.SPECIAL_ID)
-            elif not isinstance(value.scalar, int) or value.scalar >= count:
-                text = f"is {value.scalar}; the vocabulary has {count} tokens"
-                yield _wrong(key, text, Rule.SPECIAL_ID)
-        elif _YES_NO.fullmatch(key) and value.type is not ValueType.BOOL:
-            yield _wrong(key, f"is of type {value.type.name.lower()} and not bool")
+        if not isinstance(value.scalar, int) or not 0 <= value.scalar < count:
+            text = f"is {value.scalar}; the vocabulary has {count} tokens"
+            yield _wrong(key, text, Rule.SPECIAL_ID)
+    for name, default in DEFAULT_IDS[model].items():
+        key = f"tokenizer.ggml.{name}_token_id"
+        if key not in metadata and default >= count:
+            text = f"is missing, and its default {default} is beyond the {count} tokens"
+            yield _wrong(key, text, Rule.SPECIAL_ID)
+    types = metadata.value("tokenizer.ggml.token_type_count")
+    if types is not None and (not isinstance(types.scalar, int) or not 1 <= types.scalar <= 16):
+        yield _wrong("tokenizer.ggml.token_type_count", "is not a number from 1 to 16")
+    if types is None and model == WORDPIECE:
+        yield _wrong("tokenizer.ggml.token_type_count", "is missing")
     suppressed = metadata.value(SUPPRESSED)
     if suppressed is not None:
         ids = metadata.numbers(SUPPRESSED)

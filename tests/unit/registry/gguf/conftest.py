@@ -1,33 +1,13 @@
-"""Source of llama.cpp, as it lies in the sdist that the engine is built from."""
+"""Source of llama.cpp for the tests that compare the gate's tables with it."""
 
-import tarfile
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[4]
-
-
-@cache
-def _members() -> tuple[Path, dict[str, str]]:
-    sdist = next((ROOT / "build" / "sdist").glob("llama_cpp_python-*.tar.gz"))
-    with tarfile.open(sdist) as archive:
-        names = {name.partition("/vendor/llama.cpp/")[2]: name for name in archive.getnames()}
-    return sdist, names
-
-
-@cache
-def _read(path: str) -> str:
-    sdist, names = _members()
-    with tarfile.open(sdist) as archive:
-        member = archive.extractfile(names[path])
-        assert member is not None
-        return member.read().decode()
+from tests.support.llama_cpp_tree import llama_cpp_tree
 
 
 @pytest.fixture(scope="session")
 def llama_cpp_source() -> Callable[[str], str]:
     """Reads one file of llama.cpp's source by its path in that repository."""
-    return _read
+    return lambda path: (llama_cpp_tree() / path).read_text()
