@@ -71,10 +71,15 @@ def iban(text: str) -> bool:
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 
 
-def iban_prefix(compact: str) -> int:
-    """How many leading characters of `compact` are a valid IBAN; 0 if none."""
-    length = _IBAN_LENGTHS.get(compact[:2].upper(), 0)
-    return length if 0 < length <= len(compact) and iban(compact[:length]) else 0
+def iban_length(text: str) -> int:
+    """How many characters of `text`, separators counted, an IBAN at its beginning takes; or 0."""
+    wanted = _IBAN_LENGTHS.get(alphanumerics(text[:6])[:2], 0)
+    seen = 0
+    for place, c in enumerate(text):
+        seen += c.isalnum()
+        if wanted and seen == wanted:
+            return place + 1
+    return 0
 
 
 def aba(text: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import re2
 
+from appliance.redaction.fold import fold
 from appliance.redaction.rule import Rule
 from appliance.redaction.spans import Span
 from appliance.redaction.window import Window
@@ -22,7 +23,9 @@ _SET_MEMORY = 64 << 20
 """For the set's automaton. Too little would make it match nothing, so the constructor tries it."""
 
 _START = re.compile(r"(?<![^\W_])[^\W_]|(?<=[a-z])[0-9]")
-_PLAIN = re.compile(r"[a-z]+(?![^\W_])(?![ \-]?[0-9])|[A-Za-z][a-z]{3,}(?![^\W_])")
+_PLAIN = re.compile(
+    r"[a-z]+(?![^\W_])(?![ \-]?[0-9])(?![:.\-][0-9a-f]{2})|[A-Za-z][a-z]{3,}(?![^\W_])(?![.][0-9a-f]{4})"
+)
 """An ordinary word: no identifier begins with it."""
 
 
@@ -49,7 +52,11 @@ class PatternDetector:
     @staticmethod
     def cues(rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
         """The cue groups that `rules` bring along themselves, for the `CueFinder`."""
-        return {f"rule:{rule.name}": rule.words for rule in rules if rule.words}
+        return {
+            f"rule:{rule.name}": tuple(fold(word).text.lower() for word in rule.words)
+            for rule in rules
+            if rule.words
+        }
 
     def find(self, window: Window) -> list[Span]:
         """Finds of every rule, in offsets of `window.raw`."""
@@ -82,7 +89,9 @@ class PatternDetector:
         if match is None:
             return
         start, end = _extent(match, pattern.groups)
-        score = self._judge(rule, window, start, end)
+        if rule.trim is not None:
+            end = start + rule.trim(window.text[start:end])
+        score = self._judge(rule, window, start, end) if start < end else 0.0
         if score:
             out.append(window.span(start, end, rule.type, score, "L1", rule.name))
 
@@ -105,8 +114,8 @@ class PatternDetector:
         score = rule.score
         if rule.cued > score and window.cued(self._groups[rule.name], start, end, tight=not score):
             score = rule.cued
-        elif score < self._floor and window.only(start, end):
-            score = rule.cued if rule.alone is None else rule.alone
+        elif window.only(start, end):
+            score = max(score, rule.cued if rule.alone is None else rule.alone)
         if score < self._floor:
             return 0.0
         if rule.check is not None and not rule.check(window.text[start:end]):

@@ -27,7 +27,7 @@ _GLUED = re.compile(
 )
 _DATE = re.compile(r"\d{1,4}[./\-]\d{1,2}[./\-]\d{1,4}\Z|(?:19|20)\d{2}[ \-–/](?:19|20)\d{2}\Z")
 _NATIONAL = re.compile(
-    r"\(?0\d{1,4}\)?(?:[ ]?/[ ]?|[ ]?-[ ]?|[ ])\d{2,8}(?:[ \-]\d{1,5}){0,4}(?:\s?(?:x|ext).*)?\Z|0\d(?:\.\d{2}){4}\Z|0\d{2,3}\.\d{3}\.\d{2,4}(?:\.\d{2})?\Z",
+    r"\(?0\d{1,4}\)?(?:(?:[ ]?/[ ]?|[ ]?-[ ]?|[ ])\d{2,5}(?:[ \-]\d{1,5}){1,4}|(?:[ ]?/[ ]?|[ ]?-[ ]?|[ ])\d{6,8})(?:\s?(?:x|ext).*)?\Z|0\d(?:\.\d{2}){4}\Z|0\d{2,3}\.\d{3}\.\d{2,4}(?:\.\d{2})?\Z",
     re.IGNORECASE,
 )
 """Trunk prefix, area code, number: as people group them; a mix of points and spaces is a table."""
@@ -98,10 +98,10 @@ class PhoneDetector:
         if value.startswith(("0", "(0")) and 9 <= count <= 12:
             if _NATIONAL.match(value):
                 return 0.6, "phone_national_shape"
+            if value.isdigit() and value[1] != "0" and count in (10, 11):
+                return 0.52, "phone_trunk"
             if window.only(start, end) and self._valid_anywhere(value):
-                return 0.6, "phone_national"
-        elif window.only(start, end) and 7 <= count <= 11 and self._valid_anywhere(value):
-            return 0.5, "phone_alone"
+                return 0.5, "phone_national"
         return 0.0, ""
 
     def _valid_anywhere(self, value: str) -> bool:

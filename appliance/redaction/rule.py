@@ -1,5 +1,7 @@
 """One pattern of L1: the look of a kind of identifier, its check, and what makes it believable."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from appliance.redaction.checks import Check
@@ -27,6 +29,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 3166 codes of the jurisdictions that use it; empty means everywhere."""
     loose: bool = False
     """May touch letters or digit groups on either side (the pattern says itself where it ends)."""
+    trim: Callable[[str], int] | None = None
+    """How much of a match is the value; 0 when nothing is."""
     needs: tuple[str, ...] = ()
     """Searched for anywhere in a block that holds one of these (in small letters). A rule without
     needs is tried where a word or number begins, together with all its like."""
@@ -47,6 +51,7 @@ def rule(
     cued: float = 0.85,
     loose: bool = False,
     needs: str = "",
+    trim: Callable[[str], int] | None = None,
     alone: float | None = None,
 ) -> Rule:
     """Write a rule on one line: `cues`, `needs`, `at` space-separated, `words` comma-separated."""
@@ -61,6 +66,7 @@ def rule(
         words=tuple(w.strip() for w in words.split(",") if w.strip()),
         countries=tuple(at.split()),
         loose=loose,
+        trim=trim,
         needs=tuple(needs.split()),
         alone=alone,
     )

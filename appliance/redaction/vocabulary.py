@@ -194,6 +194,19 @@ LABELS: dict[str, Label] = {
 }
 
 
+_GROUP_OF = {
+    "ACCOUNT_NUMBER": "bank", "IBAN_CODE": "iban", "SWIFT_BIC": "bic", "CREDIT_CARD": "card", "CVV": "cvv",
+    "US_SSN": "ssn", "TAX_ID": "tax", "NATIONAL_ID": "id", "PASSPORT": "passport", "DRIVER_LICENSE": "licence",
+    "PROVIDER_ID": "provider", "DEVICE_ID": "device", "LICENSE_PLATE": "plate", "PHONE_NUMBER": "phone",
+    "DATE_OF_BIRTH": "birth", "HEALTH_INSURANCE_NUMBER": "health",
+}  # fmt: skip
+for _phrase, _label in LABELS.items():
+    if _label.type in _GROUP_OF:
+        _group = _GROUP_OF[_label.type]
+        if _phrase not in CUES[_group]:
+            CUES[_group] = (*CUES[_group], _phrase)
+
+
 def _last_word(phrase: str) -> str:
     letters = "".join(c if c.isalpha() else " " for c in phrase).split()
     return letters[-1] if letters else ""

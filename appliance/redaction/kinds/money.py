@@ -7,7 +7,10 @@ from appliance.redaction.rule import rule
 RULES = (
     rule("iban", "IBAN_CODE",
          r"(?i)\b([A-Z]{2}[ .\-]?\d{2}(?:[ .\-]{0,2}[0-9A-Z]){11,30})\b",
-         checks.iban, 0.97, "iban bank"),
+         checks.iban, 0.97, "iban bank", trim=checks.iban_length),
+    rule("iban_mistyped", "IBAN_CODE", r"\b[A-Z]{2}\d{2}[ ]?(?:[0-9A-Z]{4}[ ]?){2,7}[0-9A-Z]{1,4}\b", None, 0.0, "iban",
+         words="transfer, wire, payment, überweisung, virement, transferencia, bonifico, overschrijving", trim=checks.iban_length, alone=0.0, cued=0.7),
+    rule("card_mistyped", "CREDIT_CARD", r"\b\d(?:[ \-]?\d){11,18}\b", checks.distinct, 0.0, "card", alone=0.0, cued=0.6),
     rule("swift_bic", "SWIFT_BIC",
          r"\b[A-Z]{4}(?:A[DEFGILMORSTUWZ]|B[ABDEFGHIJLMNORSTWYZ]|C[ADFGHILMNORUVWYZ]|D[EJKMOZ]|E[CEGHRST]|F[IJKMOR]|G[ABDEGHILMNPQRTUWY]|"
          r"H[KMNRTU]|I[DELMNOQRST]|J[EMOP]|K[EGHIMNPRWYZ]|L[ABCIKRSTUVY]|M[ACDEFGHKLMNOPQRSTUVWXYZ]|N[ACEFGILOPRUZ]|OM|P[AEFGHKLMNRSTWY]|QA|"
