@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
+
 from appliance.engine.engine import Engine
 from appliance.engine.generation import Generation
 from appliance.generation.outcome import Delta, Ending, Finished
@@ -58,7 +60,7 @@ def with_model(model: Path, body: Callable[[Engine], Awaitable[Result]], **chang
         async with asyncio.timeout(DEADLINE), loaded(model, **changes) as engine:
             return await body(engine)
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 def asking(prompt: Prompt | str = "the patient", **changes: Any) -> GenerationRequest:

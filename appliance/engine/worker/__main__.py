@@ -21,6 +21,7 @@ from appliance.engine.worker.lockdown import (
 )
 from appliance.engine.worker.loop import DecodeError, StepLoop
 from appliance.engine.worker.model import LoadError, Model, load
+from appliance.engine.worker.preload import preload
 from appliance.engine.worker.scheduler import Limits, Scheduler
 from appliance.engine.worker.template import ChatTemplate, TemplateUnusableError
 
@@ -74,6 +75,7 @@ def serve(channel: Channel, weights: int) -> int:
             if not isinstance(message, Configure):
                 return EXIT_BABBLE
             configure = message
+    preload()
     lockdown = lock_down()
     try:
         model = load(weights, configure)

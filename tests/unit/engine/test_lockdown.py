@@ -1,5 +1,6 @@
 """Each restriction, tried from inside a process that locked itself down."""
 
+import json
 import os
 import subprocess
 import sys
@@ -103,6 +104,50 @@ thread = threading.Thread(target=attempt); thread.start(); thread.join()
 assert caught
 """
     )
+
+
+def test_real_templates_and_broken_ones_need_no_file_any_more() -> None:
+    folder = ROOT / "build/llama-cpp/vendor/llama.cpp/models/templates"
+    sources = [path.read_text() for path in sorted(folder.glob("*.jinja"))]
+    sources += ["{{ '\\n' | wordwrap }}", "{% for %}", "{{ nothing.at_all }}", "{{ 1 / 0 }}"]
+    done = subprocess.run(
+        [sys.executable, "-c", TEMPLATES_IN_A_LOCKED_PROCESS],
+        input=json.dumps(sources),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    usable, rendered = map(int, done.stdout.split())
+    assert usable == len(sources) - 1
+    assert rendered >= len(sources) - 4
+
+
+TEMPLATES_IN_A_LOCKED_PROCESS = """
+import datetime, json, sys
+from appliance.engine.worker import __main__
+from appliance.engine.worker.lockdown import lock_down
+from appliance.engine.worker.preload import preload
+from appliance.engine.worker.template import ChatTemplate, ControlTokens, TemplateUnusableError
+from appliance.errors import RefusalError
+from appliance.generation.prompt import Message
+sources = json.load(sys.stdin)
+preload()
+assert not lock_down().refused
+usable = rendered = 0
+for source in sources:
+    try:
+        variables = {"bos_token": "<s>", "eos_token": "</s>"}
+        template = ChatTemplate(source, ControlTokens({}), variables, datetime.datetime.now)
+        usable += 1
+        template.render([Message(role="user", content="é x")])
+        rendered += 1
+    except (TemplateUnusableError, RefusalError):
+        pass
+print(usable, rendered)
+"""
 
 
 def test_this_machine_grants_every_restriction() -> None:
