@@ -198,11 +198,15 @@ def compile_decision(decision: Decision, key: bytes) -> Scrubber:
         detectors.append(CardDetector())
     if "PHONE_NUMBER" in treatments:
         detectors.append(PhoneDetector(decision.jurisdictions or _PHONE_REGIONS))
-    detectors.append(FieldDetector(frozenset(treatments)))
+    types = frozenset(treatments)
+    detectors.append(FieldDetector(types))
     return Scrubber(
         detectors,
         treatments,
-        CueFinder({**CUES, **PatternDetector.cues(rules)}),
+        CueFinder(
+            {**CUES, **PatternDetector.cues(rules), **FieldDetector.cues()},
+            FieldDetector.labels(types),
+        ),
         key=key,
         report_only=decision.mode is Mode.REPORT,
         allow=AllowList(

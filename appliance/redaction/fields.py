@@ -7,13 +7,13 @@ the label (`vocabulary.Label.shape`). A placeholder is never captured.
 """
 
 import re
+from collections.abc import Mapping
 
-from appliance.redaction.cues import CueFinder
 from appliance.redaction.spans import Span
 from appliance.redaction.vocabulary import LABELS, MONTHS, TITLES, Label
 from appliance.redaction.window import Window
 
-_BEFORE = re.compile(r"(?:^|[\s\"'({\[<>,;:|*_#./=?&-])\Z")
+_BEFORE = frozenset(" \t\n\r\v\f\"'({[<>,;:|*_#./=?&-")
 _SEPARATOR = re.compile(
     r"(?:[ ]?(?:no|nr|num|number|nummer|#|n[o°]|id)\b\.?)?(?:[ ]?\([^()\n]{0,24}\))?"
     r"(?:[\"'*_`]{0,3}[ \t]{0,4}[:=#]{1,2}>?|[ \t]+(?:is|was|lautet|ist|es|est|e'|ending in|ends in)\b[ :]?|\t)[ \t]{0,8}\n?[ \t]{0,12}[\"'*_`]{0,3}",
@@ -144,27 +144,31 @@ class FieldDetector:
 
     def __init__(self, types: frozenset[str]) -> None:
         self._types = types
-        self._labels = {phrase: label for phrase, label in LABELS.items() if label.type in types}
-        self._finder = CueFinder({phrase: (phrase,) for phrase in self._labels})
+
+    @staticmethod
+    def labels(types: frozenset[str]) -> tuple[str, ...]:
+        """The labels of fields of `types`, for the `CueFinder`."""
+        return tuple(phrase for phrase, label in LABELS.items() if label.type in types)
+
+    @staticmethod
+    def cues() -> Mapping[str, tuple[str, ...]]:
+        """The titles, for the `CueFinder`."""
+        return {"title": tuple(TITLES)}
 
     def find(self, window: Window) -> list[Span]:
         """Values of fields whose label stands in the block or just before it."""
         text = window.text
         spans: list[Span] = []
-        if self._labels:
-            ends: dict[int, tuple[int, Label, str]] = {}
-            for phrase, places in self._finder.find(text).items():
-                for start, end in places:
-                    known = ends.get(end)
-                    if known is None or start < known[0]:
-                        ends[end] = (start, self._labels[phrase], phrase)
-            for end, (start, label, phrase) in sorted(ends.items()):
-                if start and not _BEFORE.search(text[start - 1 : start]):
-                    continue
-                self._capture(window, label, phrase, end, spans)
+        sightings = window.sightings
+        for end, (start, phrase) in sightings.labels.items():
+            if start and text[start - 1] not in _BEFORE:
+                continue
+            self._capture(window, LABELS[phrase], phrase, end, spans)
         if "PERSON" in self._types:
-            for match in _TITLE.finditer(text):
-                spans.append(window.span(*match.span(1), "PERSON", 0.8, "L2", "title"))
+            for start, _ in sightings.groups.get("title", ()):
+                match = _TITLE.match(text, start)
+                if match is not None:
+                    spans.append(window.span(*match.span(1), "PERSON", 0.8, "L2", "title"))
         return spans
 
     def _capture(

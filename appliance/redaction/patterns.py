@@ -29,25 +29,42 @@ _PLAIN = re.compile(
 """An ordinary word: no identifier begins with it."""
 
 
+class _StartSet:
+    """Rules that are tried together where a word or number begins."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        options = re2.Options()
+        options.max_mem = _SET_MEMORY
+        compiled = re2.Set.MatchSet(options)
+        for rule in self.rules:
+            compiled.Add(rule.pattern)
+        canary = compiled.Add("canary")
+        compiled.Compile()
+        if canary not in (compiled.Match("canary") or ()):
+            raise ValueError("the patterns do not fit into the memory of their automaton")
+        self.match = compiled.Match
+
+
 class PatternDetector:
     """Applies `rules` to windows; finds below `floor` are not reported."""
 
     def __init__(self, rules: Iterable[Rule], floor: float = 0.5) -> None:
         rules = tuple(rules)
         self._floor = floor
-        self._anchored = tuple(rule for rule in rules if not rule.needs)
-        self._searched = tuple(rule for rule in rules if rule.needs)
+        anchored = [rule for rule in rules if not rule.needs]
+        self._sure = _StartSet(rule for rule in anchored if rule.score >= floor)
+        self._unsure = _StartSet(rule for rule in anchored if rule.score < floor)
+        """Rules that need a cue, or a text that is nothing but the value."""
         self._compiled = {rule.name: re2.compile(rule.pattern) for rule in rules}
         self._groups = {rule.name: (*rule.groups, f"rule:{rule.name}") for rule in rules}
-        options = re2.Options()
-        options.max_mem = _SET_MEMORY
-        self._set = re2.Set.MatchSet(options)
-        for rule in self._anchored:
-            self._set.Add(rule.pattern)
-        canary = self._set.Add("canary")
-        self._set.Compile()
-        if canary not in (self._set.Match("canary") or ()):
-            raise ValueError("the patterns do not fit into the memory of their automaton")
+        by_need: dict[str, list[Rule]] = {}
+        for rule in rules:
+            for need in rule.needs:
+                by_need.setdefault(need, []).append(rule)
+        self._by_need = by_need
+        self._needs = re.compile("|".join(sorted(map(re.escape, by_need), key=len, reverse=True)))
+        self._explained = {name for groups in self._groups.values() for name in groups}
 
     @staticmethod
     def cues(rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
@@ -61,27 +78,41 @@ class PatternDetector:
     def find(self, window: Window) -> list[Span]:
         """Finds of every rule, in offsets of `window.raw`."""
         spans: list[Span] = []
-        if self._anchored:
-            self._match_at_starts(window, spans)
-        if self._searched:
+        if window.digits:
+            self._match_at_starts(self._sure, window, spans)
+            if window.alone or not self._explained.isdisjoint(window.sightings.groups):
+                self._match_at_starts(self._unsure, window, spans)
+        elif not self._explained.isdisjoint(window.sightings.groups):
+            self._match_at_starts(self._unsure, window, spans)
+        if self._by_need:
             block = window.text[max(0, window.begin - 1) :].lower()
-            for rule in self._searched:
-                if any(need in block for need in rule.needs):
-                    self._search(rule, window, spans)
+            tried: set[str] = set()
+            for need in dict.fromkeys(self._needs.findall(block)):
+                for rule in self._by_need[need]:
+                    if rule.name not in tried:
+                        tried.add(rule.name)
+                        self._search(rule, window, spans)
         return spans
 
-    def _match_at_starts(self, window: Window, out: list[Span]) -> None:
-        text, haystack = window.text, window.haystack
-        anchored, match_set = self._anchored, self._set.Match
+    def _match_at_starts(self, rules: _StartSet, window: Window, out: list[Span]) -> None:
+        text, haystack, match_set = window.text, window.haystack, rules.match
+        sighted = window.sightings.groups
+        eligible: dict[int, bool] = {len(rules.rules): False}
         for start_match in _START.finditer(text, window.begin, window.end):
             place = start_match.start()
-            word = _PLAIN.match(text, place)
-            if word is not None:
+            if _PLAIN.match(text, place) is not None:
                 continue
-            indexes = match_set(haystack[place : place + _REACH])
-            for index in indexes or ():
-                if index < len(anchored):
-                    self._match(anchored[index], window, place, out)
+            for index in match_set(haystack[place : place + _REACH]) or ():
+                wanted = eligible.get(index)
+                if wanted is None:
+                    rule = rules.rules[index]
+                    wanted = eligible[index] = (
+                        rule.score >= self._floor
+                        or window.alone
+                        or any(group in sighted for group in self._groups[rule.name])
+                    )
+                if wanted:
+                    self._match(rules.rules[index], window, place, out)
 
     def _match(self, rule: Rule, window: Window, place: int, out: list[Span]) -> None:
         pattern = self._compiled[rule.name]

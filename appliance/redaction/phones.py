@@ -44,6 +44,8 @@ class PhoneDetector:
 
     def find(self, window: Window) -> list[Span]:
         """Telephone numbers in the window."""
+        if window.digits < 6:
+            return []
         text = window.text
         spans: list[Span] = []
         for match in _CANDIDATE.finditer(text, window.begin):

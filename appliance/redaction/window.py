@@ -4,12 +4,16 @@ A detector is handed a `Window` and returns spans in offsets of `Window.raw`. It
 anywhere in the window; those that do not begin inside the block are dropped by the scrubber.
 """
 
+import re
 from functools import cached_property
 from typing import Protocol
 
-from appliance.redaction.cues import CueFinder, Sighting
+from appliance.redaction.cues import CueFinder, Sightings
 from appliance.redaction.fold import Folded, fold
 from appliance.redaction.spans import Span
+
+
+_NO_DIGITS = re.compile(r"[^0-9]+")
 
 
 class Detector(Protocol):
@@ -40,8 +44,13 @@ class Window:
         return self.text.encode("ascii") if self.text.isascii() else self.text
 
     @cached_property
-    def sightings(self) -> dict[str, list[Sighting]]:
-        """Where each group of cues stands in `text`."""
+    def digits(self) -> int:
+        """How many digits stand in the block and behind it."""
+        return len(_NO_DIGITS.sub("", self.text[self.begin :]))
+
+    @cached_property
+    def sightings(self) -> Sightings:
+        """The cues and field labels in `text`."""
         return self._cues.find(self.text)
 
     def cued(self, groups: tuple[str, ...], start: int, end: int, *, tight: bool) -> bool:
@@ -50,7 +59,7 @@ class Window:
         A cue may stand up to 60 characters before or 36 behind; a `tight` one directly before, with
         no other digit in between, or within 16 characters behind.
         """
-        sightings = self.sightings
+        sightings = self.sightings.groups
         for group in groups:
             for cue_start, cue_end in sightings.get(group, ()):
                 if cue_end <= start:
