@@ -162,7 +162,7 @@ class _Gate:
         self._found: list[str] = []
 
     def reasons(self) -> list[str]:
-        self._walk(self._tree, 0)
+        self._walk(self._tree, 0, 1)
         for name in self._macros:
             if name in FUNCTIONS | FORBIDDEN_NAMES:
                 self._refuse(self._macros[name], f"the macro {name!r} hides a function")
@@ -174,7 +174,8 @@ class _Gate:
         if len(self._found) < MOST_REASONS:
             self._found.append(f"line {node.lineno}: {what}")
 
-    def _walk(self, node: nodes.Node, loops: int) -> None:
+    def _walk(self, node: nodes.Node, loops: int, turns: int) -> None:
+        """Check a node and what is in it, `loops` deep, where constants make `turns` turns."""
         kind = type(node).__name__
         if kind not in NODES:
             self._refuse(node, f"{kind} is not something that chat templates need")
@@ -183,11 +184,14 @@ class _Gate:
             loops += 1
             if loops > DEEPEST_LOOP:
                 self._refuse(node, f"loops are nested more than {DEEPEST_LOOP} deep")
+            turns *= _constant_turns(node)
+            if turns > LARGEST_NUMBER:
+                self._refuse(node, f"loops that make more than {LARGEST_NUMBER} turns")
         check = getattr(self, f"_check_{kind.lower()}", None)
         if check is not None:
             check(node)
         for child in node.iter_child_nodes():
-            self._walk(child, loops)
+            self._walk(child, loops, turns)
 
     def _check_for(self, node: nodes.For) -> None:
         if node.recursive:
@@ -303,18 +307,30 @@ class _Gate:
                 self._attribute(node, part)
 
     def _check_mul(self, node: nodes.Mul) -> None:
+        if isinstance(node.left, nodes.Const) and isinstance(node.right, nodes.Const):
+            self._refuse(node, "a product of constants, which could be written out")
         for side, other in ((node.left, node.right), (node.right, node.left)):
             literal = side.value if isinstance(side, nodes.Const) else None
             if isinstance(side, nodes.List | nodes.Tuple):
                 self._refuse(node, "a list that is multiplied")
-            elif isinstance(literal, str) and isinstance(other, nodes.Const):
-                self._refuse(node, "a string that is multiplied with a constant")
             elif isinstance(literal, str) and not isinstance(other, nodes.Name | nodes.Getattr):
                 self._refuse(node, "a string that is multiplied with a computed number")
 
     def _check_mod(self, node: nodes.Mod) -> None:
         if _is_text(node.left):
             self._refuse(node, "'%' on a string formats it")
+
+
+def _constant_turns(loop: nodes.For) -> int:
+    """Return how many turns a loop makes by its constants alone; 1 if data decides."""
+    source = loop.iter
+    if isinstance(source, nodes.List | nodes.Tuple):
+        return max(1, len(source.items))
+    if not isinstance(source, nodes.Call) or not isinstance(source.node, nodes.Name):
+        return 1
+    numbers = [argument.value for argument in source.args if isinstance(argument, nodes.Const)]
+    whole = [abs(number) for number in numbers if isinstance(number, int)]
+    return max(1, *whole) if source.node.name == "range" and whole else 1
 
 
 def _is_text(node: nodes.Node) -> bool:

@@ -143,6 +143,7 @@ class Sizes:
     def __init__(self, tree: nodes.Template) -> None:
         self._tree = tree
         self._kept: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         self._doubling: int | None = None
         self._work = 0
 
@@ -168,6 +169,8 @@ class Sizes:
             return sum(self._size(part, names) for part in node.nodes)
         if isinstance(node, nodes.Assign):
             self._set(node.target, self._size(node.node, names), names)
+            if isinstance(node.target, nodes.Name):
+                self._numbers[node.target.name] = _number(node.node)
         elif isinstance(node, nodes.AssignBlock):
             self._set(node.target, self._run(node.body, dict(names)), names)
         elif isinstance(node, nodes.If):
@@ -217,12 +220,19 @@ class Sizes:
             return max(self._size(node.expr1, names), other)
         if isinstance(node, nodes.And | nodes.Or):
             return max(self._size(node.left, names), self._size(node.right, names))
+        if isinstance(node, nodes.Mul):
+            times = max(self._times(node.left), self._times(node.right))
+            return self._size(node.left, names) * self._size(node.right, names) * times
         if isinstance(node, nodes.Filter):
             return self._filtered(node, names)
         if isinstance(node, nodes.Call):
             return self._returned(node, names)
         parts = list(node.iter_child_nodes())
         return max(1, sum(self._size(part, names) for part in parts))
+
+    def _times(self, node: nodes.Node) -> int:
+        """Return by how much a side of a product multiplies a text on the other side."""
+        return self._numbers.get(node.name, 1) if isinstance(node, nodes.Name) else _number(node)
 
     def _filtered(self, node: nodes.Filter, names: dict[str, int]) -> int:
         source = self._size(node.node, names) if node.node is not None else 1
@@ -269,3 +279,10 @@ class Sizes:
             length = len(old.value) if isinstance(old, nodes.Const) and old.value else 1
             return max(1, -(-len(new.value) // max(1, length)))
         return 1 + self._size(new, names)
+
+
+def _number(node: nodes.Node) -> int:
+    """Return the value of a whole constant, and 1 for everything else."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, int):
+        return max(1, int(node.value))
+    return 1

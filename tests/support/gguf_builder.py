@@ -228,6 +228,16 @@ class _Writer:
         self.number(f"{name}.offset", "Q", offset)
 
 
+def large_array(key: str, element: int, values: list[Any]) -> Pair:
+    """An array of many elements, written at once and without a map of its fields."""
+    if element == STRING:
+        words = [value.encode() for value in values]
+        payload = b"".join(len(word).to_bytes(8, "little") + word for word in words)
+    else:
+        payload = struct.pack(f"<{len(values)}{FORMATS[element]}", *values)
+    return Pair(key, ARRAY, raw=struct.pack("<IQ", element, len(values)) + payload)
+
+
 def byte_tokens() -> list[str]:
     return [f"<0x{byte:02X}>" for byte in range(256)]
 
