@@ -1,5 +1,6 @@
 """`cloister redact`: a text through a policy, without server and model."""
 
+import io
 import secrets
 import sys
 from pathlib import Path
@@ -69,7 +70,9 @@ def _stream(screening: "Screening") -> None:
     from appliance.policy.decision import Subject
 
     scrubbing = screening.input_scrubber(Subject()).stream()
-    while block := sys.stdin.readline(BLOCK_CHARACTERS):
+    # Strictly UTF-8, whatever the locale says: a byte that is no text cannot be judged.
+    source = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", newline="")
+    while block := source.readline(BLOCK_CHARACTERS):
         _write(scrubbing.feed(block))
     _write(scrubbing.finish())
 
@@ -84,5 +87,5 @@ def _in_blocks(screening: "Screening", text: str) -> list[str]:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()

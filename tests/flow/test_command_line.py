@@ -142,11 +142,13 @@ def test_a_production_box_listens_with_tls_from_the_start(tmp_path: Path) -> Non
             connection = http.client.HTTPSConnection("127.0.0.1", port, context=context)
             try:
                 connection.request("GET", "/health/live")
-                assert connection.getresponse().status == 200
+                assert connection.getresponse().read() == b'{"status":"live"}'
                 break
             except ConnectionError:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+            finally:
+                connection.close()
     finally:
         server.terminate()
         server.wait()
