@@ -40,7 +40,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlcipher3 import dbapi2
 
 from appliance.errors import ApplianceError, ConfigurationError, IntegrityError, UnavailableError
-from appliance.sqlcipher import connector, open_connection, rekey
+from appliance.sqlcipher import connector, open_connection, rekey, snapshot
 
 registry.register("sqlite.sqlcipher", "appliance.sqlcipher", "SQLCipherDialect")
 
@@ -158,6 +158,17 @@ class Database:
                         "the database was written by a newer version of cloister; "
                         "install that version, or restore the backup made before the upgrade"
                     ) from None
+
+    async def snapshot(self, target: Path) -> None:
+        """Write a copy of the file as of one moment, under the same key; sessions go on.
+
+        `target` must not exist, in a directory that is the box's alone.
+        """
+        async with self._gate.passing():
+            try:
+                await asyncio.to_thread(snapshot, self._path, self._key, target)
+            except dbapi2.Error as error:
+                raise _appliance_error(error) from None
 
     async def close(self) -> None:
         """Close every connection. The last one folds the WAL back into the file."""

@@ -123,6 +123,26 @@ def rekey(path: Path, key: bytes, new_key: bytes) -> None:
         connection.close()
 
 
+def snapshot(path: Path, key: bytes, target: Path) -> None:
+    """Write a copy of the database as of one moment, under the same key, and prove it readable.
+
+    Writers go on meanwhile. `target` must not exist. Raises as `open_connection` does.
+    """
+    connection = open_connection(path, key, read_only=False)
+    try:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    finally:
+        connection.close()
+    copy = open_connection(target, key, read_only=False)
+    try:
+        if copy.execute("PRAGMA cipher_integrity_check").fetchall():
+            raise dbapi2.DatabaseError("the copy is not whole")
+        # One file, no WAL beside it.
+        copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+    finally:
+        copy.close()
+
+
 def connector(path: Path, key: bytes, *, read_only: bool) -> Callable[[], aiosqlite.Connection]:
     """Return what `create_async_engine(async_creator=…)` wants: each call is one new connection."""
 

@@ -74,13 +74,20 @@ class EncryptedFile:
     so a file that was cut off or extended is refused before anything is read from it.
     """
 
-    def __init__(self, path: Path, key: bytes, context: bytes) -> None:
-        """Raises `IntegrityError`, or `OSError` if the file cannot be read."""
+    def __init__(
+        self, path: Path, key: bytes, context: bytes, *, start: int = 0, end: int | None = None
+    ) -> None:
+        """Open the message that lies in the file from byte `start` to `end`: all of it, normally.
+
+        Raises `IntegrityError`, or `OSError` if the file cannot be read.
+        """
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._start = start
         try:
-            self.size = chunked.plaintext_size(os.fstat(self._descriptor).st_size)
+            end = os.fstat(self._descriptor).st_size if end is None else end
+            self.size = chunked.plaintext_size(end - start)
             """Bytes of plaintext."""
-            header = os.pread(self._descriptor, chunked.HEADER_SIZE, 0)
+            header = os.pread(self._descriptor, chunked.HEADER_SIZE, start)
             self.reader = chunked.MessageReader(key, header, context)
             last = self.size // chunked.CHUNK_SIZE
             self._open_chunks(last, last)
@@ -104,7 +111,7 @@ class EncryptedFile:
 
     def read_sealed(self, first: int, into: memoryview) -> int:
         """Read the ciphertext from chunk `first` on, filling `into`; return the bytes read."""
-        offset = chunked.HEADER_SIZE + first * chunked.SEALED_CHUNK_SIZE
+        offset = self._start + chunked.HEADER_SIZE + first * chunked.SEALED_CHUNK_SIZE
         done = 0
         while done < len(into):
             count = os.preadv(self._descriptor, [into[done:]], offset + done)

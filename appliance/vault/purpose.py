@@ -20,3 +20,5 @@ class Purpose(StrEnum):
     """Digests of API keys, so that the stored ones open nothing."""
     DIGESTS = "digests"
     """Keyed digests of prompts and answers in the log, so that short ones cannot be guessed."""
+    BACKUPS = "backups"
+    """Encrypts backups."""

@@ -1,0 +1,1 @@
+"""Backups: a box in one encrypted, signed file, and a box made from such files again."""
