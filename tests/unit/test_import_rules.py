@@ -16,7 +16,7 @@ PLAIN = {"settings", "database", "sqlcipher", "telemetry", "local_socket"}
 
 MAY_ALSO_USE = {"audit": {"vault"}, "registry": {"vault"}}
 
-CROSSING = {"gateway", "operations", "screening", "house"}
+CROSSING = {"gateway", "operations", "screening", "house", "backup"}
 """Where rooms meet."""
 
 EDGE = {"api", "console"}
