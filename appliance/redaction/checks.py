@@ -73,11 +73,13 @@ def iban(text: str) -> bool:
 
 def iban_length(text: str) -> int:
     """How many characters of `text`, separators counted, an IBAN at its beginning takes; or 0."""
-    wanted = _IBAN_LENGTHS.get(alphanumerics(text[:6])[:2], 0)
+    wanted = _IBAN_LENGTHS.get(text[:2].upper())
+    if wanted is None:
+        return 0
     seen = 0
     for place, c in enumerate(text):
         seen += c.isalnum()
-        if wanted and seen == wanted:
+        if seen == wanted:
             return place + 1
     return 0
 

@@ -30,6 +30,7 @@ from appliance.redaction.allowlist import AllowList
 from appliance.redaction.cues import CueFinder
 from appliance.redaction.segment import LEFT, REACH, TRIGGER, WINDOW, WORD, Cut, Place, cut
 from appliance.redaction.spans import Span, resolve
+from appliance.redaction.vocabulary import EXPLAINERS
 from appliance.redaction.window import Detector, Window
 
 BUDGET_S = 2.0
@@ -40,6 +41,24 @@ _KEY_END = re.compile(r"-----END [A-Z ]{0,30}-----")
 _KEY_TAIL = 48
 _KEY_LIMIT = 16_384
 _JSON_NUMBER = re.compile(r"\":\s*\Z")
+
+
+_SMALL = re.compile(r"[(<>~]?[0-9]{1,4}(?:[.,][0-9]{1,2})?(?:[%),.;:]{0,2}|[.]\))")
+_NOT_LETTERS = re.compile(r"[^a-z]+")
+
+
+def _idle(text: str, found: Cut) -> bool:
+    """Whether a block is one small number that nothing around could make a value: most are.
+
+    No rule takes so few digits without a cue or label; those stand within 60 characters before.
+    What stands behind is not asked, for such a block is never given more than itself to look at.
+    """
+    if found.right - found.cold > 9 or _SMALL.fullmatch(text, found.cold, found.right) is None:
+        return False
+    before = text[max(0, found.cold - 64) : found.cold]
+    if not before.isascii():
+        return False
+    return EXPLAINERS.isdisjoint(_NOT_LETTERS.split(before.lower()))
 
 
 class Blocked(ApplianceError):  # noqa: N818  (the name of the ending, like `Refused`)
@@ -244,6 +263,9 @@ class Stream:
     def _block(self, text: str, found: Cut, base: int, out: list[str], *, final: bool) -> int:
         """Scrub one block into `out`; where to go on."""
         scrubber = self._scrubber
+        if _idle(text, found):
+            out.append(text[found.cold : found.end])
+            return found.end
         origin = max(0, found.cold - LEFT)
         rest = len(text) - found.end
         alone = (

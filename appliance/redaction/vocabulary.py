@@ -220,6 +220,16 @@ for _phrase, _label in LABELS.items():
         LABEL_ENDS[_end] = max(LABEL_ENDS.get(_end, 0), _SHAPES[_label.shape])
 LABEL_ENDS.setdefault("is", 3)
 
+
+def _single_words() -> frozenset[str]:
+    phrases = [phrase for words in CUES.values() for phrase in words] + list(LABELS)
+    letters = "".join(c if c.isalpha() else " " for c in " ".join(phrases))
+    return frozenset(word for word in letters.split() if len(word) > 2)
+
+
+EXPLAINERS: frozenset[str] = _single_words()
+"""Every word of three letters or more that is part of a cue or a label."""
+
 TITLES: frozenset[str] = frozenset(
     _words(
         "mr, mrs, ms, miss, dr, prof, professor, sir, madam, mx, rev, nurse, herr, herrn, frau, dipl, pd, priv, "

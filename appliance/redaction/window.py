@@ -12,7 +12,6 @@ from appliance.redaction.cues import CueFinder, Sightings
 from appliance.redaction.fold import Folded, fold
 from appliance.redaction.spans import Span
 
-
 _NO_DIGITS = re.compile(r"[^0-9]+")
 
 
