@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, default=64)
     parser.add_argument("--shared", type=int, default=0)
     parser.add_argument("--new", type=int, default=64)
-    parser.add_argument("--vocabulary", type=int, default=3000)
+    parser.add_argument("--vocabulary", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
 

@@ -14,7 +14,7 @@ TOKENS = 48
 
 def prompts() -> list[list[int]]:
     source = random.Random(7)
-    return [[source.randrange(300, 3000) for _ in range(24)] for _ in range(PROMPTS)]
+    return [[source.randrange(300, 2000) for _ in range(24)] for _ in range(PROMPTS)]
 
 
 async def texts(box: Box, at_once: int) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.support.box import ROOT, Box
 
@@ -47,7 +48,7 @@ def test_nothing_readable_is_left_anywhere(own_box: Box) -> None:
         own_box.post("/v1/chat/completions", {**body, "temperature": f"{canary}"})
         own_box.post("/v1/chat/completions", {**body, "model": canary})
         own_box.post("/v1/chat/completions", b"{" + canary.encode())
-        own_box.get(f"/v1/models/{canary}", own_box.api_key)
+        own_box.get(f"/v1/models/{quote(canary)}", own_box.api_key)
     sought = [canary.encode() for canary in CANARIES]
     sought += [canary.lower().encode() for canary in CANARIES]
     sought += strings_of_the_model()
