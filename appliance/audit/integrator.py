@@ -36,7 +36,7 @@ class Integrator:
     ) -> None:
         self._files = files
         self._layout = layout
-        self._signer = signer
+        self._signers = [(0, signer)]
         self._frontier = frontier
         self._bundle = bytearray(bundle)
         self._full: dict[Tile, bytes] = {}
@@ -60,6 +60,16 @@ class Integrator:
     def note(self) -> Note:
         """The checkpoint on disk, as signed."""
         return self._note
+
+    @property
+    def root(self) -> bytes:
+        """Root of the entries taken in."""
+        return self._frontier.root()
+
+    def change_signer(self, first: int, signer: Signer) -> None:
+        """Sign checkpoints of more than `first` entries with `signer`."""
+        self._signers = [pair for pair in self._signers if pair[0] < first or pair[0] == 0]
+        self._signers.append((first, signer))
 
     def add(self, entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
         """Take in entries that are durable in the journal, with their leaf hashes."""
@@ -107,9 +117,9 @@ class Integrator:
         return True
 
     def _advance(self) -> None:
-        origin = self._signer.vkey.name
-        checkpoint = Checkpoint(origin, self.size, self._frontier.root())
-        note = sign_note(str(checkpoint), self._signer)
+        signer = next(s for first, s in reversed(self._signers) if first < self.size)
+        checkpoint = Checkpoint(signer.vkey.name, self.size, self._frontier.root())
+        note = sign_note(str(checkpoint), signer)
         layout, staging = self._layout, self._layout.staging
         announcement = str(Publication(self._published, note)).encode()
         store(self._files, staging, layout.root / FILE, announcement)

@@ -28,6 +28,7 @@ from appliance.audit.clock import Clock, SystemClock
 from appliance.audit.entries import BOX, Actor
 from appliance.audit.events import Event, LogRecovered, LogTailDiscarded
 from appliance.audit.files import Files
+from appliance.audit.keyring import Keyring
 from appliance.audit.keys import Signer, VerifierKey
 from appliance.audit.layout import Layout
 from appliance.audit.lock import WriterLock
@@ -35,7 +36,7 @@ from appliance.audit.note import Note
 from appliance.audit.publisher import Publisher
 from appliance.audit.recovery import create_log, recover_log
 from appliance.audit.writer import Receipt, Ticket, Writer
-from appliance.errors import UnavailableError
+from appliance.errors import ConfigurationError, UnavailableError
 
 SLOW = 5.0
 """Seconds after which a write that has not become durable counts as failed."""
@@ -208,6 +209,22 @@ class Log:
                     "journal. Check free space and the disk's health, then try again."
                 )
         return self._publisher.note
+
+    def change_key(self) -> VerifierKey:
+        """Begin a new key epoch; the new key. Only for a log that was opened with a `Keyring`.
+
+        Raises UnavailableError if the log cannot be written now; then call it again.
+        """
+        ring = self._signer
+        if not isinstance(ring, Keyring):
+            raise ConfigurationError("This log is signed with one key for ever.")
+        try:
+            self._writer.between(lambda: self._writer.change_key(ring))
+        except OSError as error:
+            raise UnavailableError(
+                f"The log's key was not changed: {error.strerror}. Check the disk and try again."
+            ) from error
+        return ring.vkey
 
     async def close(self) -> None:
         """Write all that waits, publish the last checkpoint, give the log free."""

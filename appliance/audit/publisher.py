@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from appliance.audit.integrator import Integrator
 from appliance.audit.journal import Journal
+from appliance.audit.keys import Signer
 from appliance.audit.note import Note
 
 INTERVAL = 0.5
@@ -41,6 +42,16 @@ class Publisher:
     def note(self) -> Note:
         """The checkpoint on disk."""
         return self._integrator.note
+
+    @property
+    def root(self) -> bytes:
+        """Root of the entries published; for the writer's thread, right after `publish`."""
+        return self._integrator.root
+
+    def change_signer(self, first: int, signer: Signer) -> None:
+        """Sign checkpoints of more than `first` entries with `signer`."""
+        with self._work:
+            self._integrator.change_signer(first, signer)
 
     def behind(self) -> bool:
         """Whether so much waits, or for so long, that no more may be taken in."""

@@ -14,12 +14,13 @@ import msgspec
 
 from appliance.audit.checkpoint import Checkpoint, verified_checkpoint
 from appliance.audit.clock import Stamp
-from appliance.audit.entries import decode_entry, split_bundle
-from appliance.audit.events import LogRecovered, LogTailDiscarded
+from appliance.audit.entries import decode_entry, event_of, split_bundle
+from appliance.audit.events import KeyEpochStarted, LogRecovered, LogTailDiscarded
 from appliance.audit.files import Files, make_directories, store, sync_directory
 from appliance.audit.frontier import Frontier, split_hashes
 from appliance.audit.integrator import Integrator
 from appliance.audit.journal import Journal, Replay, segment_name, segment_starts
+from appliance.audit.keyring import Keyring
 from appliance.audit.keys import Signer, parse_verifier_key
 from appliance.audit.layout import Layout
 from appliance.audit.merkle import EMPTY_ROOT, leaf_hash
@@ -112,13 +113,15 @@ def _recover(
 ) -> Recovered:
     for draft in layout.staging.iterdir():
         files_.remove(draft)
+    if isinstance(signer, Keyring):
+        _settle_keys(layout, signer)
     stored = _read_stored(layout, signer)
     size = stored.checkpoint.size
     integrator = Integrator(files_, layout, signer, stored.frontier, stored.bundle, stored.note)
     publication = _read_publication(layout)
     target = size
     if publication is not None:
-        target = publication.target(signer.vkey).size
+        target = _target(publication, signer)
         if size not in (publication.old_size, target) or publication.old_size > target:
             raise IntegrityError("The log's checkpoint is not one that was under way." + _ADVICE)
         integrator.resume(publication, target)
@@ -126,7 +129,7 @@ def _recover(
     replay = Replay(layout.journal, signer.derive("journal"))
     last_stamp, discarded = stored.last_stamp, None
     try:
-        last_entry = _replay(replay, integrator, LogReader(layout.log, size), target)
+        last_entry = _replay(replay, integrator, LogReader(layout.log, size), target, signer)
         if last_entry is not None:
             last_stamp = decode_entry(last_entry).stamp
     except IntegrityError as error:
@@ -136,6 +139,8 @@ def _recover(
 
     replayed = integrator.size - size
     integrator.publish()
+    if isinstance(signer, Keyring):
+        _settle_keys(layout, signer)
     journal = _journal(files_, layout, signer)
     journal.restart(integrator.size)
     journal.remove_covered(integrator.size)
@@ -143,6 +148,20 @@ def _recover(
     if replayed or replay.torn:
         report = LogRecovered(replayed=replayed, torn_bytes=len(replay.torn))
     return Recovered(journal, integrator, last_stamp, report, discarded)
+
+
+def _settle_keys(layout: Layout, ring: Keyring) -> None:
+    """Destroy the old key if the next one has signed the checkpoint on disk already."""
+    following = ring.next
+    if following is not None and parse_note(read_checkpoint(layout.log)).by(following.vkey):
+        ring.advance()
+
+
+def _target(publication: Publication, signer: Signer) -> int:
+    following = signer.next if isinstance(signer, Keyring) else None
+    if following is not None and publication.note.by(following.vkey):
+        return publication.target(following.vkey).size
+    return publication.target(signer.vkey).size
 
 
 def _journal(files_: Files, layout: Layout, signer: Signer) -> Journal:
@@ -154,13 +173,14 @@ def _read_stored(layout: Layout, signer: Signer) -> _Stored:
         vkey = parse_verifier_key(layout.vkey.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise IntegrityError(f"The log's public key {layout.vkey} is missing." + _ADVICE) from error
-    if vkey != signer.vkey:
+    epoch = signer.epoch if isinstance(signer, Keyring) else 0
+    if vkey.name != signer.vkey.name or (not epoch and vkey != signer.vkey):
         raise IntegrityError(
             "The vault's audit signing key is not that of this log: one of the two was exchanged."
             + _ADVICE
         )
     note = parse_note(read_checkpoint(layout.log))
-    checkpoint = verified_checkpoint(note, vkey)
+    checkpoint = verified_checkpoint(note, signer.vkey)
     edge = _read_edge(layout.log, checkpoint.size)
     try:
         frontier = Frontier.restore(checkpoint.size, edge)
@@ -197,7 +217,9 @@ def _read_publication(layout: Layout) -> Publication | None:
         return None
 
 
-def _replay(replay: Replay, integrator: Integrator, reader: LogReader, target: int) -> bytes | None:
+def _replay(
+    replay: Replay, integrator: Integrator, reader: LogReader, target: int, signer: Signer
+) -> bytes | None:
     """Take from the journal what the tiles lack; the last entry of those."""
     size, last_entry = reader.size, None
     for batch in replay.batches():
@@ -210,6 +232,9 @@ def _replay(replay: Replay, integrator: Integrator, reader: LogReader, target: i
                 raise IntegrityError(
                     f"The journal and the tiles hold different entries {batch.first + place}."
                 )
+        for number, entry in enumerate(batch.entries[covered:], batch.first + covered):
+            if isinstance(signer, Keyring):
+                _follow_handover(integrator, signer, number, entry)
         integrator.add(batch.entries[covered:], leaves[covered:])
         if len(leaves) > covered:
             last_entry = batch.entries[-1]
@@ -225,6 +250,15 @@ def _replay(replay: Replay, integrator: Integrator, reader: LogReader, target: i
             "journal was cut off or put back to an earlier state."
         )
     return last_entry
+
+
+def _follow_handover(integrator: Integrator, ring: Keyring, number: int, entry: bytes) -> None:
+    following = ring.next
+    if following is None or KeyEpochStarted.action.encode() not in entry:
+        return
+    event = event_of(decode_entry(entry))
+    if isinstance(event, KeyEpochStarted) and event.vkey == str(following.vkey):
+        integrator.change_signer(number, following)
 
 
 def _discard(layout: Layout, integrator: Integrator, target: int) -> LogTailDiscarded:

@@ -15,17 +15,26 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.audit.checkpoint import Checkpoint, open_checkpoint, verified_checkpoint
-from appliance.audit.entries import split_bundle
+from appliance.audit.checkpoint import (
+    Checkpoint,
+    open_checkpoint,
+    parse_checkpoint,
+    verified_checkpoint,
+)
+from appliance.audit.entries import decode_entry, split_bundle
+from appliance.audit.epochs import Epochs
+from appliance.audit.events import KeyEpochStarted
 from appliance.audit.frontier import Frontier, split_hashes
 from appliance.audit.keys import VerifierKey, parse_verifier_key
 from appliance.audit.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
+from appliance.audit.note import parse_note
 from appliance.audit.order import OrderCheck
 from appliance.audit.snapshot import Snapshot, find_strays, take_snapshot
 from appliance.audit.tiles import CHECKPOINT, ENTRIES, WIDTH, Tile
 from appliance.audit.waiting import compare_journal
 from appliance.errors import IntegrityError
 
+_HANDOVER = KeyEpochStarted.action.encode()
 MAX_PROBLEMS = 20
 """After so many the verifier stops: what is this broken needs no longer list."""
 
@@ -91,7 +100,8 @@ class _Verification:
     def __init__(self, snapshot: Snapshot, key: VerifierKey, older: bytes | None) -> None:
         self._snapshot = snapshot
         self._size = snapshot.checkpoint.size
-        self._key = key
+        self._epochs = Epochs(key)
+        self._handovers: dict[int, bytes] = {}
         self._older = older
         self._problems: list[Problem] = []
         self._order = OrderCheck()
@@ -102,7 +112,6 @@ class _Verification:
         """Check everything that can be checked."""
         checkpoint = self._snapshot.checkpoint
         older = self._read_older()
-        marks = {older.size} if older is not None else set()
         roots = {0: EMPTY_ROOT}
         for index in range(-(-self._size // WIDTH)):
             if len(self._problems) >= MAX_PROBLEMS:
@@ -110,16 +119,18 @@ class _Verification:
             leaves = self._bundle(index)
             if leaves is None:
                 break
+            marks = set(self._handovers) | ({older.size} if older is not None else set())
             for mark in sorted(marks & set(range(index * WIDTH, index * WIDTH + len(leaves)))):
                 place = mark - self._frontier.size
                 self._extend(leaves[:place])
                 leaves = leaves[place:]
                 roots[mark] = self._frontier.root()
+                self._hand_over(mark, roots[mark])
             self._extend(leaves)
         else:
             roots[self._size] = self._frontier.root()
             self._finish(roots, older)
-        self._signature()
+        self._signature(older)
         self._strays()
         self._journal()
         return Report(
@@ -154,7 +165,21 @@ class _Verification:
         for place, entry in enumerate(entries):
             for what in self._order.problems(first + place, entry):
                 self._add(bundle.path, what, first + place)
+            if _HANDOVER in entry:
+                self._handovers[first + place] = entry
         return leaves
+
+    def _hand_over(self, index: int, root: bytes) -> None:
+        """Follow the change of keys that entry `index` is, if it is one."""
+        data = self._handovers.pop(index, None)
+        if data is None:
+            return
+        try:
+            entry = decode_entry(data)
+            if entry.action == KeyEpochStarted.action:
+                self._epochs.follow(entry, index, root)
+        except IntegrityError as error:
+            self._add(Tile(ENTRIES, index // WIDTH).path, str(error), index)
 
     def _hashes(self, tile: Tile) -> list[bytes] | None:
         data = self._snapshot.read(tile)
@@ -216,7 +241,7 @@ class _Verification:
         if self._older is None:
             return None
         try:
-            older = open_checkpoint(self._older, self._key)
+            older = parse_checkpoint(parse_note(self._older).text)
         except IntegrityError as error:
             self._add("the older checkpoint", str(error))
             return None
@@ -226,11 +251,16 @@ class _Verification:
             return None
         return older
 
-    def _signature(self) -> None:
+    def _signature(self, older: Checkpoint | None) -> None:
         try:
-            verified_checkpoint(self._snapshot.note, self._key)
+            verified_checkpoint(self._snapshot.note, self._epochs.key_for(self._size))
         except IntegrityError as error:
             self._add(CHECKPOINT, str(error))
+        if older is not None and self._older is not None:
+            try:
+                open_checkpoint(self._older, self._epochs.key_for(older.size))
+            except IntegrityError as error:
+                self._add("the older checkpoint", str(error))
         if len(self._snapshot.note.signatures) != 1:
             self._add(CHECKPOINT, "carries signatures that the log did not put there")
 

@@ -10,15 +10,19 @@ import errno
 import queue
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeAlias
 
 import msgspec
 
-from appliance.audit.clock import Clock, Stamper, format_utc
+from appliance.audit.clock import Clock, Stamp, Stamper, format_utc
 from appliance.audit.entries import BOX, Actor, encode_entry
+from appliance.audit.epochs import end_epoch
 from appliance.audit.events import ClockJumped, Event, LogResumed
 from appliance.audit.journal import frame_batch
+from appliance.audit.keyring import Keyring
 from appliance.audit.merkle import leaf_hash
 from appliance.audit.publisher import Publisher
 from appliance.audit.recovery import Recovered
@@ -69,6 +73,16 @@ class Ticket:
         self.result: Receipt | ApplianceError | None = None
 
 
+class Task:
+    """Something that the writer's thread does between two batches."""
+
+    __slots__ = ("future", "work")
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.work = work
+        self.future: Future[None] = Future()
+
+
 class Outage(msgspec.Struct, frozen=True):
     """Since when nothing can be logged, and why."""
 
@@ -92,7 +106,8 @@ class Writer:
         self._publisher = publisher
         self._clock = clock
         self._stamper = Stamper(clock, recovered.last_stamp)
-        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Ticket | Task | None] = queue.SimpleQueue()
+        self._tasks: deque[Task] = deque()
         self._size = recovered.integrator.size
         self._outage: Outage | None = None
         self._refused = 0
@@ -158,6 +173,16 @@ class Writer:
         self._queue.put(None)
         if self._thread.ident is not None:
             self._thread.join()
+        # Whoever came in while the thread ended must not wait for ever.
+        for ticket in self._take_queued():
+            ticket.result = UnavailableError("The audit log is closed: the service is stopping.")
+            _settle([ticket])
+
+    def between(self, work: Callable[[], None]) -> None:
+        """Have the writer's thread do `work` between two batches, and wait for that."""
+        task = Task(work)
+        self._queue.put(task)
+        task.future.result()
 
     def finish(self) -> None:
         """Leave an empty segment behind that remembers where the log ended. Raises OSError."""
@@ -168,11 +193,13 @@ class Writer:
     def _run(self) -> None:
         while True:
             try:
-                ticket = self._queue.get(timeout=RETRY if self._outage else None)
+                item = self._queue.get(timeout=RETRY if self._outage else None)
             except queue.Empty:
                 self._try_to_resume()
                 continue
-            tickets = [] if ticket is None else [ticket]
+            tickets = [item] if isinstance(item, Ticket) else []
+            if isinstance(item, Task):
+                self._tasks.append(item)
             tickets += self._take_queued(MAX_BATCH - 1)
             outage = self._outage
             if outage is not None:
@@ -180,21 +207,59 @@ class Writer:
                 _fail(tickets, outage)
             elif tickets:
                 self._commit(tickets)
+            self._perform_tasks()
             if self._stopping and self._queue.empty():
                 return
+
+    def _perform_tasks(self) -> None:
+        while self._tasks:
+            task = self._tasks.popleft()
+            try:
+                if self._outage is not None:
+                    raise self._outage.error()
+                task.work()
+            except (ApplianceError, OSError) as error:
+                task.future.set_exception(error)
+            else:
+                task.future.set_result(None)
 
     def _take_queued(self, most: int = 1 << 30) -> list[Ticket]:
         tickets: list[Ticket] = []
         while len(tickets) < most:
             try:
-                ticket = self._queue.get_nowait()
+                item = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if ticket is not None:
-                tickets.append(ticket)
+            if isinstance(item, Ticket):
+                tickets.append(item)
+            elif item is not None:
+                self._tasks.append(item)
         return tickets
 
-    def _commit(self, tickets: list[Ticket]) -> bool:
+    def change_key(self, keyring: Keyring) -> None:
+        """Begin a new key epoch (see `epochs`) and destroy the old key; for `between` alone.
+
+        Raises OSError or UnavailableError; then the old key goes on, or the new one already does
+        and the old is destroyed by the next change or start.
+        """
+        stamp, jump = self._stamper.now()
+        if jump:
+            # The statement is about the entry right before it, so this must not come in between.
+            self._log_now(ClockJumped(by_ns=str(jump)), stamp)
+        self._publisher.publish()
+        old, new, size = keyring.current, keyring.draw(), self._size
+        event = end_epoch(old, new.vkey, keyring.epoch + 1, size, self._publisher.root)
+        self._publisher.change_signer(size, new)
+        self._log_now(event, stamp)
+        self._publisher.publish()
+        keyring.advance()
+
+    def _log_now(self, event: Event, stamp: Stamp) -> None:
+        future: Future[Receipt] = Future()
+        self._commit([Ticket(event, BOX, future, None)], stamp)
+        future.result(timeout=0)
+
+    def _commit(self, tickets: list[Ticket], stamp: Stamp | None = None) -> bool:
         """Make the tickets' entries durable and settle them; whether that succeeded."""
         entries: list[bytes] = []
         leaves: list[bytes] = []
@@ -202,7 +267,7 @@ class Writer:
             self._in_flight = tickets
             self._began = time.monotonic()
         for ticket in tickets:
-            self._draw_up(ticket, entries, leaves)
+            self._draw_up(ticket, entries, leaves, stamp)
         try:
             if entries:
                 self._journal.append(frame_batch(entries), len(entries))
@@ -224,8 +289,10 @@ class Writer:
         _settle(settled)
         return True
 
-    def _draw_up(self, ticket: Ticket, entries: list[bytes], leaves: list[bytes]) -> None:
-        stamp, jump = self._stamper.now()
+    def _draw_up(
+        self, ticket: Ticket, entries: list[bytes], leaves: list[bytes], given: Stamp | None
+    ) -> None:
+        stamp, jump = (given, 0) if given is not None else self._stamper.now()
         if jump:
             seq = self._size + len(entries)
             entries.append(encode_entry(ClockJumped(by_ns=str(jump)), BOX, seq, stamp))

@@ -1,7 +1,9 @@
 """Logs for the tests of the audit room: a clock to set, an event to log, a log of a given size."""
 
 import asyncio
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 from appliance.audit.entries import Actor, ActorKind
 from appliance.audit.events import ExchangeClosed, ExchangeOpened
@@ -72,3 +74,14 @@ def build_log(directory: Path, exchanges: int) -> None:
         await log.close()
 
     asyncio.run(build())
+
+
+def load_officer_verifier() -> ModuleType:
+    """`installer/cloister_verify.py`, which is no part of any package."""
+    path = Path(__file__).parents[2] / "installer" / "cloister_verify.py"
+    spec = importlib.util.spec_from_file_location("cloister_verify", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
