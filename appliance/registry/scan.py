@@ -25,6 +25,8 @@ from appliance.registry.template_gate import check_template
 
 TEMPLATE = "tokenizer.chat_template"
 MOST_TEMPLATES = 16
+MOST_TEMPLATE_BYTES = 96 * 1024
+"""In all variants together; the time of a scan is bounded by what it parses."""
 POOLING_RANK = 4
 """`LLAMA_POOLING_TYPE_RANK`: the model scores pairs of texts."""
 
@@ -116,6 +118,10 @@ def _templates(metadata: Metadata) -> tuple[tuple[Template, ...], list[Finding]]
     findings: list[Finding] = []
     if len(keys) > MOST_TEMPLATES:
         text = f"comes in {len(keys)} variants; at most {MOST_TEMPLATES} are accepted"
+        return (), [Finding(rule=Rule.TEMPLATE, where=TEMPLATE, what=text)]
+    size = sum(value.size for value in map(metadata.value, keys) if value is not None)
+    if size > MOST_TEMPLATE_BYTES:
+        text = f"takes {size} bytes in all variants; at most {MOST_TEMPLATE_BYTES} are accepted"
         return (), [Finding(rule=Rule.TEMPLATE, where=TEMPLATE, what=text)]
     templates: list[Template] = []
     for key in keys:

@@ -28,7 +28,7 @@ MOST_PIECES = 1_000_000
 """More than any sum over `PASSES` passes makes, less than 2 to the power of 20."""
 PIECE = 64
 """Characters of a literal that count as one piece."""
-MOST_WORK = 300_000
+MOST_WORK = 60_000
 """Expressions that are looked at in all passes together. Real templates take at most 15,000."""
 
 

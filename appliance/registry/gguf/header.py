@@ -42,7 +42,7 @@ LONGEST_STRING = 1024 * 1024
 LONGEST_ELEMENT = 16 * 1024
 """Of a string inside an array. The longest token seen in real vocabularies has 1,024 bytes."""
 MOST_ELEMENTS = 1024 * 1024
-MOST_STRINGS = 2 * 1024 * 1024
+MOST_STRINGS = 3 * 512 * 1024
 """Array strings in the whole file: each costs time, whatever its length."""
 KEPT_TEXT = 1024
 """Strings up to this size are kept with the header; longer ones are read again when asked for."""

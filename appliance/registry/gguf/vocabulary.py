@@ -30,6 +30,9 @@ BYTE_FALLBACK = ("llama", "gemma4")
 """Tokenizers that spell what they do not know in byte tokens, and look up all 256 of them."""
 TOKENIZERS = (*BPE, SENTENCEPIECE, WORDPIECE)
 
+MOST_TOKENS = 512 * 1024
+"""Twice the largest vocabulary known."""
+
 TYPE_BYTE = 6
 LAST_TYPE = 6
 """1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte."""
@@ -77,6 +80,9 @@ def _findings(metadata: Metadata) -> Iterator[Finding]:
     if not count:
         yield _wrong(TOKENS, "is missing, empty, or not an array of strings")
         return
+    if count > MOST_TOKENS:
+        yield _wrong(TOKENS, f"has {count} tokens; at most {MOST_TOKENS} are accepted")
+        return
     if model == "gpt2" and PRE in metadata and metadata.text(PRE) not in PRETOKENIZERS:
         yield _wrong(PRE, "names a pre-tokenizer that llama.cpp does not know")
     yield from _scores(metadata, count, model)
@@ -122,6 +128,9 @@ def _types_fault(metadata: Metadata, count: int) -> Finding | None:
         return _wrong(TYPES, f"has a type below 1; 1 to {LAST_TYPE} exist")
     if (types.astype(np.int32) > LAST_TYPE).any():
         return _wrong(TYPES, f"has a type above {LAST_TYPE}")
+    bytes_ = np.count_nonzero(types.astype(np.int32) == TYPE_BYTE)
+    if bytes_ > 256:
+        return _wrong(TYPES, f"marks {bytes_} tokens as bytes, of which there are 256")
     return None
 
 

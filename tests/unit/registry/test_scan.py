@@ -92,9 +92,12 @@ def test_a_template_that_is_no_string_is_refused() -> None:
 
 def test_a_template_longer_than_any_is_refused() -> None:
     model = llama_model()
-    model.set("tokenizer.chat_template", STRING, "a" * 100_000)
+    model.set("tokenizer.chat_template", STRING, "a" * 70_000)
     report = scan_source(CountingSource(model.bytes()), "m")
-    assert "100000 characters" in report.reasons[0]
+    assert "70000 characters" in report.reasons[0]
+    model.set("tokenizer.chat_template.rag", STRING, "a" * 30_000)
+    report = scan_source(CountingSource(model.bytes()), "m")
+    assert "100000 bytes in all variants" in report.reasons[0]
 
 
 def test_many_templates_are_refused() -> None:

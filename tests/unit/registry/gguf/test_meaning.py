@@ -25,6 +25,7 @@ from tests.support.gguf_builder import (
     U32,
     Entry,
     Gguf,
+    large_array,
     llama_model,
 )
 from tests.support.gguf_families import model_of
@@ -219,6 +220,18 @@ CASES: dict[str, tuple[Change, str, str]] = {
         replace(TYPES, 9, 6),
         "vocabulary-entry",
         "not of the form <0xHH>",
+    ),
+    "more byte tokens than bytes": (
+        lambda m: m.set(TYPES, ARRAY, [6] * 257, I32).set(
+            TOKENS, ARRAY, [str(i) for i in range(257)], STRING
+        ),
+        "vocabulary",
+        "257 tokens as bytes",
+    ),
+    "more tokens than any model has": (
+        lambda m: m.drop(TOKENS).pairs.append(large_array(TOKENS, STRING, ["a"] * 600_000)),
+        "vocabulary",
+        "at most 524288",
     ),
     "scores for another number of tokens": (
         set_("tokenizer.ggml.scores", ARRAY, [0.0] * 65, F32),
