@@ -275,9 +275,9 @@ def spm_vocabulary() -> list[Pair]:
     ]
 
 
-def llama_model(*, blocks: int = 1, weights: int = TYPE_F32) -> Gguf:
+def llama_model(*, blocks: int = 1, weights: int = TYPE_F32, vocabulary: int = 64) -> Gguf:
     """A tiny valid model of the Llama architecture: 2 query heads, 1 key head, of 16 each."""
-    vocabulary, width, feed = 64, 32, 64
+    width, feed = 32, 64
     model = Gguf()
     model.pairs = [
         Pair("general.architecture", STRING, "llama"),

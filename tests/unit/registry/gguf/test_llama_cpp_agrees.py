@@ -117,10 +117,10 @@ def test_llama_cpp_decodes_with_every_edit_of_a_number_that_the_gate_lets_throug
 
 def edits_of(field: Field, value: float) -> set[float]:
     if field.format == "f":
-        return {0.0, 0.5, 1e-6, 1e6, value * 2}
+        return {0.0, 1e-6, 1e6}
     limit = 255 if field.format == "B" else 2**31 - 1
     whole = int(value)
-    edits = {0, 1, 2, 3, 8, 16, 100, whole + 1, whole // 2, whole * 2, limit}
+    edits = {0, 1, 8, whole + 1, whole // 2, whole * 2, limit} - {whole}
     return {edit for edit in edits if edit <= limit}
 
 
