@@ -262,6 +262,7 @@ class Supervisor:
 
     def _dispatch(self, step: Step) -> None:
         custody = self._custody
+        probing = custody.probing
         self._heard_at = asyncio.get_running_loop().time()
         for news in step.progress:
             custody.progress(news)
@@ -271,7 +272,7 @@ class Supervisor:
             self._gauges = step.gauges
         if step.progress or step.ended:
             self._fruitless = 0
-        if custody.probing:  # the next suspect, or, after the last, everybody
+        if probing:  # the next suspect, or, after the last, everybody
             self._send_due()
 
     def _babble(self) -> None:
