@@ -42,13 +42,10 @@ from appliance.registry.catalogue import Catalogue
 from appliance.registry.scan import ScanReport, scan_file
 from appliance.registry.version import ModelDetails
 from appliance.settings import Layout, ServerSettings, Settings, render
+from appliance.shipped import DEMO_MODEL, POLICIES
 from appliance.vault.durable import make_directory, write_file
 from appliance.vault.purpose import Purpose
 from appliance.vault.vault import Vault
-
-SOURCE_TREE = Path(__file__).parents[2]
-DEMO_MODEL = SOURCE_TREE / "images" / "demo-model" / "cloister-demo.gguf"
-POLICIES = SOURCE_TREE / "policies"
 
 PRODUCTION_PORT = 8443
 

@@ -10,13 +10,12 @@ import msgspec
 import typer
 
 from appliance.errors import ConfigurationError
+from appliance.shipped import POLICIES
 
 if TYPE_CHECKING:
     from appliance.screening import Screening
 
 BLOCK_CHARACTERS = 256
-
-SHIPPED = Path(__file__).parents[2] / "policies"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ def redact(
     ] = False,
     policies: Annotated[
         Path, typer.Option(help="Folder of policies; default: those of the program.")
-    ] = SHIPPED,
+    ] = POLICIES,
 ) -> None:
     """Scrub standard input to standard output."""
     from appliance.screening import Screening

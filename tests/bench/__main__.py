@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from appliance.shipped import DEMO_MODEL
 from tests.bench.servers import PEERS, Server, cloister, llama_server
 from tests.support.box import ROOT
 
-DEMO = ROOT / "images" / "demo-model" / "cloister-demo.gguf"
 CLIENTS = (1, 8, 32)
 PROMPT = NEW = 64
 
@@ -66,7 +66,10 @@ def batched_bench(model: Path, threads: int, clients: int) -> float:
 def throughput(threads: int, pairs: int) -> Iterator[dict[str, object]]:
     """Yield one record for each number of clients: ours, the peers', ratios."""
     context = 32 * 256
-    with cloister(threads, 32, context) as ours, llama_server(DEMO, threads, 32, context) as peer:
+    with (
+        cloister(threads, 32, context) as ours,
+        llama_server(DEMO_MODEL, threads, 32, context) as peer,
+    ):
         for server in (ours, peer):
             load(server, 8, 16)  # warm
         for clients in CLIENTS:
@@ -76,7 +79,7 @@ def throughput(threads: int, pairs: int) -> Iterator[dict[str, object]]:
             for _ in range(pairs):
                 for server in (ours, peer):
                     runs[server.name].append(load(server, clients, requests))
-                bench.append(batched_bench(DEMO, threads, clients))
+                bench.append(batched_bench(DEMO_MODEL, threads, clients))
             own = median(runs["cloister"], "tokens_per_second")
             theirs = median(runs["llama-server"], "tokens_per_second")
             bare = statistics.median(bench)

@@ -5,9 +5,7 @@ import math
 import numpy as np
 from llama_cpp import Llama
 
-from tests.support.box import ROOT
-
-DEMO_MODEL = ROOT / "images" / "demo-model" / "cloister-demo.gguf"
+from appliance.shipped import DEMO_MODEL
 
 
 def top_two_gap(prompt: list[int], one: str, other: str) -> float:

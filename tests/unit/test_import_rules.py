@@ -11,7 +11,7 @@ ROOMS = {
     "access", "policy", "redaction", "routing", "engine", "audit", "vault", "registry",
 }  # fmt: skip
 GROUND = {"errors", "generation"}
-PLAIN = {"settings", "database", "sqlcipher", "telemetry", "local_socket"}
+PLAIN = {"settings", "database", "sqlcipher", "telemetry", "local_socket", "shipped"}
 """Modules that any room may use: they know no room."""
 
 MAY_ALSO_USE = {"audit": {"vault"}, "registry": {"vault"}}
