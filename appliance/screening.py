@@ -151,6 +151,30 @@ class Screening:
         scrubbed = self.scrubber(subject, direction).scrub(text)
         return scrubbed.text, tuple(Found(s.start, s.end, s.type, s.score) for s in scrubbed.spans)
 
+    def explain(
+        self, text: str, *, subject: Subject = ANYONE, direction: Direction = Direction.INPUT
+    ) -> tuple[Explained, ...]:
+        """Which layer and rule took each span of `text`, and which line of the policy acted on it.
+
+        Blocks nothing: what the policy would block is explained like everything else.
+        """
+        decision = self.decide(subject, direction)
+        acting = {t.entity: t for t in decision.treatments}
+        looking = compile_decision(msgspec.structs.replace(decision, mode=Mode.REPORT), self._key)
+        return tuple(
+            Explained(
+                s.start,
+                s.end,
+                s.type,
+                s.score,
+                s.layer,
+                s.rule,
+                acting[s.type].action.value,
+                acting[s.type].line,
+            )
+            for s in looking.scrub(text).spans
+        )
+
     def self_test(self) -> None:
         """Run the policy's test cases; raises `ConfigurationError` for the first that fails."""
         for case in self.document.tests:

@@ -54,9 +54,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "names": ("PERSON",),
     "places": ("LOCATION",),
     "dates": ("DATE_TIME",),
+    "ages": ("AGE",),
 }
 
-_UNSTRUCTURED = ("names", "places", "dates", "card_data")
+_UNSTRUCTURED = ("names", "places", "dates", "ages", "card_data")
 
 GROUPS["structured"] = tuple(
     dict.fromkeys(e for name, es in GROUPS.items() if name not in _UNSTRUCTURED for e in es)

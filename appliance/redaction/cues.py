@@ -16,10 +16,10 @@ class Sightings(NamedTuple):
 
 
 class CueFinder:
-    """Finds which groups of cues and which labels occur in a text. Immutable; shared by streams."""
+    """Finds which groups of cues and which labels occur in a text. Immutable and shared."""
 
     def __init__(self, groups: Mapping[str, tuple[str, ...]], labels: Iterable[str] = ()) -> None:
-        """`groups`: name → words and phrases; these and `labels` are folded and in small letters."""
+        """`groups`: name → words and phrases; all are folded and in small letters."""
         by_word: dict[str, list[str]] = {label: [] for label in labels}
         self._is_label = frozenset(by_word)
         for group, words in groups.items():
@@ -55,5 +55,5 @@ class CueFinder:
 
 
 def _joined(a: str, b: str) -> bool:
-    """Whether two neighbours belong to one word; scripts that are written without spaces never do."""
+    """Whether two neighbours belong to one word; scripts without spaces never do."""
     return a.isalpha() and b.isalpha() and a <= "\u0dff" and b <= "\u0dff"

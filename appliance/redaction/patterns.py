@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 
 import re2
 
-from appliance.redaction.fold import fold
 from appliance.redaction.rule import Rule
 from appliance.redaction.spans import Span
+from appliance.redaction.vocabulary import plain
 from appliance.redaction.window import Window
 
 _REACH = 112
@@ -23,17 +23,26 @@ _SET_MEMORY = 64 << 20
 """For the set's automaton. Too little would make it match nothing, so the constructor tries it."""
 
 _START = re.compile(r"(?<![^\W_])[^\W_]|(?<=[a-z])[0-9]")
+_WORD = r"(?![^\W_])(?![ \-]?[0-9])(?![:.\-][0-9a-fA-F]{2})"
 _PLAIN = re.compile(
-    r"[a-z]+(?![^\W_])(?![ \-]?[0-9])(?![:.\-][0-9a-f]{2})|[A-Za-z][a-z]{3,}(?![^\W_])(?![.][0-9a-f]{4})"
+    rf"[A-Za-z]?[a-z]+{_WORD}(?![ .,\-]{{1,2}}[0-9])|[a-z]{{4,}}(?![^\W_])(?![ .,\-]{{1,2}}[0-9])"
 )
 """An ordinary word: no identifier begins with it."""
+_PLAIN_OR_SMALL = re.compile(
+    rf"{_PLAIN.pattern}|[A-Z]{{1,7}}(?![^\W_])(?![ .\-][A-Z]{{0,4}}[ \-]?[0-9])"
+    r"(?![:.\-][0-9A-F]{2})"
+    r"|[0-9]{1,3}(?![^\W_])(?![ .,:/\-]{1,2}[0-9A-Za-z])"
+)
+"""Also a word in capitals or a small number, with nothing that could go with it behind."""
 
 
 class _StartSet:
     """Rules that are tried together where a word or number begins."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], skip: re.Pattern[str]) -> None:
         self.rules = tuple(rules)
+        self.skip = skip.match
+        """Tells places where none of the rules can match."""
         options = re2.Options()
         options.max_mem = _SET_MEMORY
         compiled = re2.Set.MatchSet(options)
@@ -53,8 +62,8 @@ class PatternDetector:
         rules = tuple(rules)
         self._floor = floor
         anchored = [rule for rule in rules if not rule.needs]
-        self._sure = _StartSet(rule for rule in anchored if rule.score >= floor)
-        self._unsure = _StartSet(rule for rule in anchored if rule.score < floor)
+        self._sure = _StartSet((rule for rule in anchored if rule.score >= floor), _PLAIN_OR_SMALL)
+        self._unsure = _StartSet((rule for rule in anchored if rule.score < floor), _PLAIN)
         """Rules that need a cue, or a text that is nothing but the value."""
         self._compiled = {rule.name: re2.compile(rule.pattern) for rule in rules}
         self._groups = {rule.name: (*rule.groups, f"rule:{rule.name}") for rule in rules}
@@ -70,7 +79,7 @@ class PatternDetector:
     def cues(rules: Iterable[Rule]) -> Mapping[str, tuple[str, ...]]:
         """The cue groups that `rules` bring along themselves, for the `CueFinder`."""
         return {
-            f"rule:{rule.name}": tuple(fold(word).text.lower() for word in rule.words)
+            f"rule:{rule.name}": tuple(form for word in rule.words for form in plain(word))
             for rule in rules
             if rule.words
         }
@@ -95,12 +104,13 @@ class PatternDetector:
         return spans
 
     def _match_at_starts(self, rules: _StartSet, window: Window, out: list[Span]) -> None:
-        text, haystack, match_set = window.text, window.haystack, rules.match
+        text, haystack = window.text, window.haystack
+        match_set, skip = rules.match, rules.skip
         sighted = window.sightings.groups
         eligible: dict[int, bool] = {len(rules.rules): False}
         for start_match in _START.finditer(text, window.begin, window.end):
             place = start_match.start()
-            if _PLAIN.match(text, place) is not None:
+            if skip(text, place) is not None:
                 continue
             for index in match_set(haystack[place : place + _REACH]) or ():
                 wanted = eligible.get(index)

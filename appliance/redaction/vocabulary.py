@@ -15,8 +15,18 @@ from typing import NamedTuple
 from appliance.redaction.fold import fold
 
 
+def plain(phrase: str) -> tuple[str, ...]:
+    """A phrase as it stands in a lower-cased detection copy.
+
+    Two forms where capitals look like other letters than small ones do (Н like H, н like nothing).
+    """
+    forms = (fold(phrase).text.lower(), fold(phrase.upper()).text.lower())
+    return forms[:1] if phrase.isascii() else tuple(dict.fromkeys(forms))
+
+
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(fold(phrase.strip()).text.lower() for phrase in text.split(",") if phrase.strip())
+    phrases = (phrase.strip() for phrase in text.split(","))
+    return tuple(form for phrase in phrases if phrase for form in plain(phrase))
 
 
 CUES: dict[str, tuple[str, ...]] = {
@@ -185,8 +195,8 @@ _LABELS: dict[tuple[str, str], str] = {
     "patient address",
     ("LOCATION", "place"): "city, town, stadt, ort, ville, ciudad, localidad, localidad/ provincia, provincia, "
     "città, comune, plaats, municipio, birthplace, place of birth, geburtsort, lieu de naissance, "
-    "lugar de nacimiento, luogo di nascita, geboorteplaats, zip, zip code, postcode, postal code, plz, postleitzahl, "
-    "code postal, cp, código postal, cap",
+    "lugar de nacimiento, luogo di nascita, geboorteplaats",
+    ("ZIP_CODE", "id"): "zip, zip code, postcode, postal code, plz, postleitzahl, code postal, cp, código postal, cap",
 }  # fmt: skip
 
 LABELS: dict[str, Label] = {
@@ -272,6 +282,7 @@ OPENERS: dict[str, int] = {
 
 JOINERS: frozenset[str] = frozenset(
     ("de", "del", "of", "ext", "extn", "poste", "et", "und", "and", "the", "st", "nd", "rd", "th",
+     "year", "years", "yr", "yrs", "yo", "jahre", "jahren", "ans", "anos", "anni", "jaar", "old",
      "di", "le", "am", "den", "il", "el", "op", "is")
 )  # fmt: skip
 """Words that can stand inside a value or between a label and its value."""

@@ -22,5 +22,7 @@ RULES = (
     rule("birth_year", "DATE_OF_BIRTH", rf"\b{_YEAR}\b", None, 0.0, words="born in, year of birth, jahrgang, geburtsjahr, geboren in, nacido en, nee en, ne en, nato nel, geboren in", alone=0.0, cued=0.8),
     rule("date_numeric", "DATE_TIME", rf"(?i)\b{_NUMERIC}(?:{_CLOCK})?\b", None, 0.6),
     rule("date_textual", "DATE_TIME", rf"(?i)\b{_TEXTUAL}(?:{_CLOCK})?\b", None, 0.6),
+    rule("age", "AGE", r"(?i)\b(\d{1,3})[ \-]{0,2}(?:years?|yrs?|y/o|y\.o|yo|jahre?n?|jahrig\w*|ans|anos|anni|jaar|jarig\w*)\b", None, 0.6, needs="year yr y/o y.o yo jahr ans anos anni jaar jarig", loose=True),
+    rule("age_named", "AGE", r"(?i)\b(?:aged?|alter|age de|edad|eta|leeftijd)[ :]{1,2}(\d{1,3})\b", None, 0.6, needs="age alter edad eta leeftijd", loose=True),
     rule("date_short", "DATE_TIME", rf"\b{_NUMBER}/(?:{_DAY}|{_YEAR})\b", None, 0.55),
 )  # fmt: skip

@@ -14,9 +14,7 @@ def _de_mrz(text: str) -> bool:
 
 
 def _de_idnr(text: str) -> bool:
-    """BZSt: ISO 7064 MOD 11,10; no digit more than three times. (That some digit repeats is not
-    asked for: test numbers do without.)
-    """
+    """BZSt: ISO 7064 MOD 11,10, no digit more than three times; test numbers need not repeat one."""
     d = [int(c) for c in checks.digits_of(text)]
     if max(map(d[:10].count, d[:10])) > 3:
         return False
@@ -198,7 +196,7 @@ RULES = (
     rule("dk_cpr", "DK_CPR", r"\b(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}[- ]?\d{4}\b", None, 0.1, "id", words="cpr, personnummer, cpr-nr, cpr-nummer", at="DK", alone=0.3),
     rule("dk_cpr_hyphen", "DK_CPR", r"\b(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}\b", None, 0.6, words="cpr", at="DK"),
     rule("fi_hetu", "FI_PERSONAL_IDENTITY_CODE", r"(?i)((?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y])\b", _fi_hetu, 0.95, "id", words="hetu, henkilotunnus", at="FI", loose=True),
-    rule("is_kennitala", "IS_KENNITALA", r"\b(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-?\d{3}[089]\b", stdnum_compact("is_.kennitala"), 0.5, "id", words="kennitala, kt", at="IS"),
+    rule("is_kennitala", "IS_KENNITALA", r"\b(?:[04][1-9]|[1256]\d|[37][01])(?:0[1-9]|1[0-2])\d{2}-?\d{3}[089]\b", stdnum_compact("is_.kennitala"), 0.5, "id", words="kennitala, kt", at="IS"),
     # Centre and East
     rule("pl_pesel", "PL_PESEL", r"\b\d{11}\b", stdnum("pl.pesel"), 0.7, "id", words="pesel", at="PL", alone=0.76),
     rule("pl_nip", "PL_NIP", r"\b\d{3}-?\d{3}-?\d{2}-?\d{2}\b", stdnum_compact("pl.nip"), 0.3, "tax", words="nip", at="PL"),
