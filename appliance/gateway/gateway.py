@@ -8,10 +8,12 @@ from appliance.access.principal import Principal
 from appliance.audit.events import RequestRefused
 from appliance.errors import Code, Refusal, RefusalError, UnavailableError
 from appliance.gateway import prompts
+from appliance.gateway.bounds import bounded
 from appliance.gateway.call import Call, actor_of, subject_of
 from appliance.gateway.exchange import Exchange
 from appliance.gateway.passage import Passage, Prepared, Way, internal_error
 from appliance.generation.outcome import Finished
+from appliance.policy.document import Direction
 from appliance.redaction.scrubber import Blocked
 from appliance.routing.routes import Routes
 
@@ -82,16 +84,19 @@ class Gateway:
         model = self._way.engine.describe(route.version)
         if model is None:
             return _LOADING
-        screening, principal = self._way.screening, call.principal
+        screening, subject = self._way.screening, subject_of(call.principal)
+        request = bounded(call.request, call.model, screening.decide(subject, Direction.INPUT))
+        if isinstance(request, Refusal):
+            return request
         try:
-            scrubber = screening.input_scrubber(subject_of(principal))
-            prompt, redactions = prompts.scrub(call.request.prompt, scrubber, model.vocabulary)
+            scrubber = screening.input_scrubber(subject)
+            prompt, redactions = prompts.scrub(request.prompt, scrubber, model.vocabulary)
         except Blocked as error:
             return Refusal(code=Code.CONTENT_BLOCKED, message=str(error))
         except RefusalError as error:
             return error.refusal
-        request = msgspec.structs.replace(call.request, prompt=prompt)
-        return Prepared(route=route, model=model, request=request, redactions=redactions)
+        clean = msgspec.structs.replace(request, prompt=prompt)
+        return Prepared(route=route, model=model, request=clean, redactions=redactions)
 
 
 _SHUTTING_DOWN = Refusal(

@@ -10,7 +10,8 @@ from appliance.audit.entries import Actor
 from appliance.audit.events import Event
 from appliance.generation.outcome import Event as GenerationEvent
 from appliance.generation.request import GenerationRequest
-from appliance.policy.decision import Subject
+from appliance.policy.decision import Decision, Subject
+from appliance.policy.document import Direction
 from appliance.redaction.scrubber import Scrubber
 
 
@@ -63,6 +64,9 @@ class Screening(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256 of the file, hex."""
+
+    def decide(self, subject: Subject, direction: Direction) -> Decision:
+        """What holds for somebody: models, limits, treatments."""
 
     def input_scrubber(self, subject: Subject) -> Scrubber:
         """What goes to the model."""

@@ -17,7 +17,8 @@ from appliance.generation.outcome import Delta, Finished, FinishReason, Usage
 from appliance.generation.outcome import Event as GenerationEvent
 from appliance.generation.prompt import Chat, Message
 from appliance.generation.request import GenerationRequest
-from appliance.policy.decision import Subject
+from appliance.policy.decision import Decision, Subject, decide
+from appliance.policy.document import Direction, Document, parse
 from appliance.redaction.actions import Action
 from appliance.redaction.cards import CardDetector
 from appliance.redaction.cues import CueFinder
@@ -98,12 +99,40 @@ class SimulatedJournal:
         return [event.action for event in self.events]
 
 
+_POLICY = b"""
+id: test
+version: 1
+title: for tests
+mode: enforce
+fail: block
+jurisdictions: all
+languages: [en]
+limits: {max_tokens: 64, max_input_characters: 1000}
+content: none
+rules:
+  - entities: [CREDIT_CARD]
+    action: replace
+tests:
+  - name: a card
+    text: "4111 1111 1111 1111"
+    expect: "[CREDIT_CARD]"
+"""
+
+
+def no_parent(name: str) -> Document:
+    raise AssertionError(f"extends {name}")
+
+
 class SimulatedScreening:
     policy_id = "test@1"
     digest = "cd" * 32
 
     def __init__(self) -> None:
         self.output_action = Action.REPLACE
+        self.document = parse(_POLICY, "test.yaml", no_parent)
+
+    def decide(self, subject: Subject, direction: Direction) -> Decision:
+        return decide(self.document, subject, direction)
 
     def input_scrubber(self, subject: Subject) -> Scrubber:
         return self._scrubber(Action.REPLACE)

@@ -8,7 +8,7 @@ import pytest
 from appliance.errors import Code, Refusal
 from appliance.gateway.exchange import HELD_CHARACTERS, Exchange
 from appliance.generation.outcome import Delta, Failed, Finished, NotServed
-from appliance.generation.prompt import Chat, Text, Tokens
+from appliance.generation.prompt import Chat, Message, Text, Tokens
 from appliance.generation.request import GenerationRequest
 from appliance.redaction.actions import Action
 from tests.support.house import DONE, House, text_of
@@ -234,6 +234,36 @@ def test_an_unknown_model_is_refused_and_logged_without_its_name() -> None:
         assert refused is not None
         assert refused.code is Code.MODEL_NOT_FOUND
         assert "baker" not in repr(house.journal.events)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "max_tokens", "code", "param"),
+    [
+        ("x" * 1001, None, Code.REQUEST_TOO_LARGE, "messages"),
+        ("x", 65, Code.INVALID_REQUEST, "max_tokens"),
+    ],
+)
+def test_what_policy_does_not_allow_is_refused_with_the_number(
+    text: str, max_tokens: int | None, code: Code, param: str
+) -> None:
+    async def scenario(house: House) -> None:
+        prompt = Chat(messages=(Message(role="user", content=text),))
+        request = GenerationRequest(prompt=prompt, max_tokens=max_tokens)
+        refused = await house.begin_request(request).admitted()
+        assert refused is not None
+        assert (refused.code, refused.param) == (code, param)
+        assert "1000" in refused.message or "64" in refused.message
+        assert house.journal.actions == ["request.refused"]
+
+    run(scenario)
+
+
+def test_the_policys_token_limit_holds_where_the_caller_sets_none() -> None:
+    async def scenario(house: House) -> None:
+        await text_of(house.begin())
+        assert house.engine.asked[0].max_tokens == 64
 
     run(scenario)
 
