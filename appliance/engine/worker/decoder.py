@@ -93,43 +93,41 @@ class Decoder:
         """Cut a slot to its first `length` tokens; false if this cache cannot be cut."""
         return bool(llama.llama_memory_seq_rm(self._memory, slot, length, -1))
 
-    def fill(self, pieces: Pieces[Piece]) -> list[int]:
+    def fill(self, pieces: Pieces[Piece]) -> Pieces[int]:
         """Lay the pieces into the batch; returns the batch row of each piece's last token."""
-        singles = [piece.sequence for piece in pieces]
-        if all(piece.count == 1 for piece in pieces):
+        count = len(pieces)
+        total = sum([piece.length for piece in pieces])
+        self._batch.n_tokens = total
+        if total == count and all(piece.samples for piece in pieces):
             # The common step: everybody decodes.
-            count = len(pieces)
-            self._token[:count] = [sequence.tokens[-1] for sequence in singles]
+            self._token[:count] = [piece.sequence.tokens[-1] for piece in pieces]
             self._position[:count] = [piece.start for piece in pieces]
-            self._sequence[:count] = [sequence.slot for sequence in singles]
-            self._wanted[:count] = [piece.samples for piece in pieces]
-            self._batch.n_tokens = count
-            if not self._wanted[:count].all():
-                self._token[:count] = [piece.sequence.tokens[piece.start] for piece in pieces]
-            return list(range(count))
+            self._sequence[:count] = [piece.sequence.slot for piece in pieces]
+            self._wanted[:count] = 1
+            return range(count)
         at, last = 0, []
-        for piece in pieces:
-            end = at + piece.count
-            self._token[at:end] = piece.sequence.tokens[piece.start : piece.start + piece.count]
-            self._position[at:end] = np.arange(piece.start, piece.start + piece.count)
-            self._sequence[at:end] = piece.sequence.slot
+        for sequence, start, length, samples in pieces:
+            end = at + length
+            self._token[at:end] = sequence.tokens[start : start + length]
+            self._position[at:end] = np.arange(start, start + length)
+            self._sequence[at:end] = sequence.slot
             self._wanted[at:end] = 0
-            self._wanted[end - 1] = piece.samples
+            self._wanted[end - 1] = samples
             last.append(end - 1)
             at = end
-        self._batch.n_tokens = at
         return last
 
     def decode(self) -> Outcome:
         """Compute the batch."""
-        return outcome_of(llama.llama_decode(self.context, self._batch))
+        code = llama.llama_decode(self.context, self._batch)
+        return Outcome.DONE if code == 0 else outcome_of(code)
 
     def logits(self, rows: int) -> npt.NDArray[np.float32]:
         """The wanted logits of the last step: shape (rows, vocabulary), writable, in batch order.
 
         Valid until the next step.
         """
-        address = ctypes.cast(llama.llama_get_logits(self.context), ctypes.c_void_p).value or 0
+        address = ctypes.addressof(llama.llama_get_logits(self.context).contents)
         if address != self._rows_at or rows > len(self._rows):
             pointer = ctypes.cast(address, ctypes.POINTER(ctypes.c_float))
             self._rows = numpy.ctypeslib.as_array(pointer, (rows, self._vocabulary))

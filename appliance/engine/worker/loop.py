@@ -28,9 +28,12 @@ from appliance.engine.worker.answer import Answer
 from appliance.engine.worker.channel import Channel
 from appliance.engine.worker.decoder import Decoder, Outcome
 from appliance.engine.worker.intake import Intake
+from appliance.engine.worker.pace import Pace
 from appliance.engine.worker.scheduler import Piece, Plan, Scheduler
 from appliance.errors import Code, RefusalError
 from appliance.generation.outcome import Finished, NotServed
+
+GAUGES_EVERY_SECONDS = 0.05
 
 
 class DecodeError(Exception):
@@ -53,6 +56,8 @@ class StepLoop:
         self._draining = False
         self._decoded = self._prefilled = self._cached = 0
         self._step_seconds = 0.0
+        self._gauges_due = 0.0
+        self._pace = Pace()
 
     def run(self) -> None:
         """Serve.
@@ -127,22 +132,29 @@ class StepLoop:
 
     def _step(self) -> None:
         began = time.perf_counter()
-        plan = self._scheduler.plan()
+        scheduler = self._scheduler
+        plan = scheduler.plan(self._pace.prefill_tokens(len(scheduler.running)))
         if plan.begun:
             self._channel.send(Begun(ids=tuple(sequence.id for sequence in plan.begun)))
             self._cached += sum(sequence.computed for sequence in plan.begun)
         if plan.changes and not self._change_cache(plan):
             return
-        if not plan.pieces:
+        pieces = plan.pieces
+        if not pieces:
             raise DecodeError("a step without anything to compute")
-        rows = self._decoder.fill(plan.pieces)
+        rows = self._decoder.fill(pieces)
         outcome = self._decoder.decode()
-        if outcome is Outcome.DONE:
-            self._scheduler.computed(plan)
-            self._sample(plan.pieces, rows)
-            self._step_seconds = time.perf_counter() - began
-        else:
+        if outcome is not Outcome.DONE:
             self._recover(plan, outcome)
+            return
+        scheduler.computed(plan)
+        decoding = len(pieces)
+        if plan.prefilled:
+            self._prefilled += plan.prefilled
+            decoding = sum(piece.length for piece in pieces) - plan.prefilled
+        self._sample(pieces, rows)
+        self._step_seconds = time.perf_counter() - began
+        self._pace.observe(decoding, plan.prefilled, self._step_seconds)
 
     def _change_cache(self, plan: Plan) -> bool:
         """Carry out the changes; false if a cache that cannot be cut makes the plan void."""
@@ -174,13 +186,13 @@ class StepLoop:
             for piece, row in zip(pieces, rows, strict=True)
             if piece.samples
         ]
-        self._prefilled += sum(piece.count for piece in pieces) - len(wanted)
         self._decoded += len(wanted)
         if not wanted:
             return
         logits = self._decoder.logits(len(wanted))
         likeliest = logits.argmax(axis=1).tolist()
         context = self._decoder.context
+        changed = self._changed
         for at, (answer, row) in enumerate(wanted):
             sampler = answer.sampler
             if not sampler.greedy:
@@ -190,10 +202,10 @@ class StepLoop:
                 if token in sampler.forbidden:
                     logits[at, sampler.forbidden_ids] = -np.inf
                     token = int(logits[at].argmax())
-            if not answer.take(token):
-                self._finish(answer)
+            if answer.take(token):
+                changed.append(answer)
             else:
-                self._changed.append(answer)
+                self._finish(answer)
 
     def _finish(self, answer: Answer) -> None:
         """An answer has its ending: free its place."""
@@ -216,8 +228,18 @@ class StepLoop:
             news = answer.progress()
             if news is not None:
                 progress.append(news)
+        now = time.perf_counter()
+        gauges = None
+        if now >= self._gauges_due or not self._scheduler.has_work:
+            self._gauges_due = now + GAUGES_EVERY_SECONDS
+            gauges = self._gauges()
+        self._channel.send(Step(progress=tuple(progress), ended=tuple(self._ended), gauges=gauges))
+        self._changed.clear()
+        self._ended.clear()
+
+    def _gauges(self) -> Gauges:
         slots = self._scheduler.slots
-        gauges = Gauges(
+        return Gauges(
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting),
             cells_used=slots.cells_used,
@@ -229,6 +251,3 @@ class StepLoop:
             tokens_cached=self._cached,
             preemptions=self._scheduler.preemptions,
         )
-        self._channel.send(Step(progress=tuple(progress), ended=tuple(self._ended), gauges=gauges))
-        self._changed.clear()
-        self._ended.clear()

@@ -88,7 +88,8 @@ def settle(configure: Configure, trained_tokens: int, processors: int) -> Geomet
     unified = cells < slots * slot_tokens
     if not unified:
         cells = slots * slot_tokens
-    threads = configure.threads or processors
+    # One processor is left to the gateway: ggml's threads wait for each other by spinning.
+    threads = configure.threads or max(1, processors - 1)
     return Geometry(
         slots=slots,
         slot_tokens=slot_tokens,

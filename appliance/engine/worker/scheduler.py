@@ -18,6 +18,7 @@ What it promises:
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.slots import MIN_SHARED_TOKENS, Match, Slot, SlotTable
@@ -25,6 +26,9 @@ from appliance.generation.request import Priority
 
 RESERVED_CELLS = 32
 """Room to grow that an admission leaves to each running sequence where cells are scarce."""
+
+GATHER_AFTER_STEPS = 8
+"""Copying a slot costs about a step; it pays for a sequence that stays."""
 
 TAKE_OVER_SHARE = 0.5
 """An idle slot is taken over, its rest lost, if at least this share of it is used again."""
@@ -60,18 +64,14 @@ class Place:
     """The slot whose cells are copied; none means that the slot's own are used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Tokens `start` to `start + count` of a sequence, computed in this step."""
+class Piece(NamedTuple):
+    """Tokens `start` to `start + length` of a sequence, computed in this step."""
 
     sequence: Sequence
     start: int
-    count: int
-
-    @property
-    def samples(self) -> bool:
-        """Whether its last token's logits choose the next one."""
-        return self.start + self.count == len(self.sequence.tokens)
+    length: int
+    samples: bool
+    """Whether its last token's logits choose the next one."""
 
 
 @dataclass(slots=True)
@@ -83,6 +83,8 @@ class Plan:
     """Sequences that were admitted."""
     pieces: list[Piece] = field(default_factory=list)
     """Sorted by slot."""
+    prefilled: int = 0
+    """Tokens of the pieces that belong to prompts still being computed."""
 
 
 class WaitingLine:
@@ -143,6 +145,9 @@ class Scheduler:
         """In order of admission."""
         self.preemptions = 0
         self._arrivals = 0
+        self._own_cells = limits.cells >= limits.slots * limits.slot_tokens
+        """Every slot has cells of its own: they never run out."""
+        self._scattered_steps = 0
 
     @property
     def has_work(self) -> bool:
@@ -162,15 +167,20 @@ class Scheduler:
     def plan(self, prefill_tokens: int | None = None) -> Plan:
         """Decide the next step; `prefill_tokens` narrows the budget that prefill may use."""
         plan = Plan()
-        self._admit(plan)
+        if len(self.waiting):
+            self._admit(plan)
+        if self._own_cells:
+            self._gather(plan)
+        else:
+            self._make_cells(plan)
         self._share_out(plan, prefill_tokens)
-        plan.pieces.sort(key=lambda piece: piece.sequence.slot)
+        plan.pieces.sort(key=_slot_of)
         return plan
 
     def computed(self, plan: Plan) -> None:
         """The step went well: its tokens lie in the KV cache."""
         for piece in plan.pieces:
-            piece.sequence.computed = piece.start + piece.count
+            piece.sequence.computed += piece.length
 
     def finish(self, sequence: Sequence, *, keep: bool = True) -> int | None:
         """It ended, running or waiting; returns its slot if the caller has to clear that."""
@@ -282,22 +292,60 @@ class Scheduler:
     # The step
 
     def _share_out(self, plan: Plan, prefill_tokens: int | None) -> None:
-        self._make_cells(plan)
-        decoding = [sequence for sequence in self.running if sequence.pending == 1]
-        prefilling = [sequence for sequence in self.running if sequence.pending > 1]
-        plan.pieces = [Piece(sequence, sequence.computed, 1) for sequence in decoding]
-        budget = self.limits.batch_tokens - len(decoding)
-        if prefill_tokens is not None and decoding:
+        pieces = plan.pieces
+        prefilling: list[Sequence] = []
+        for sequence in self.running:
+            start = sequence.computed
+            if len(sequence.tokens) - start == 1:
+                pieces.append(Piece(sequence, start, 1, True))
+            else:
+                prefilling.append(sequence)
+        if not prefilling:
+            return
+        budget = self.limits.batch_tokens - len(pieces)
+        if prefill_tokens is not None and pieces:
             budget = min(budget, prefill_tokens)
-        room = self.limits.cells - self.slots.cells_used - len(decoding)
+        room = self.limits.cells - self.slots.cells_used - len(pieces)
         for sequence, count in _divide(prefilling, min(budget, room)):
-            plan.pieces.append(Piece(sequence, sequence.computed, count))
+            whole = count == sequence.pending
+            pieces.append(Piece(sequence, sequence.computed, count, whole))
+            plan.prefilled += count
+
+    def _gather(self, plan: Plan) -> None:
+        """Move sequences together that have been computed apart for a while.
+
+        With cells of their own, only sequences of consecutive slots are computed in one pass.
+        """
+        running = self.running
+        taken = [sequence.slot for sequence in running]
+        if not running or max(taken) - min(taken) < len(taken):
+            self._scattered_steps = 0
+            return
+        self._scattered_steps += 1
+        if self._scattered_steps < GATHER_AFTER_STEPS:
+            return
+        self._scattered_steps = 0
+        last = max(running, key=_slot)
+        gap = next(n for n in range(min(taken), len(self.slots)) if n not in taken)
+        left = last.slot
+        keep = last.computed
+        plan.changes.append(Place(gap, keep, left) if keep else Clear(gap))
+        plan.changes.append(Clear(left))
+        self.slots.move(last, gap)
 
     def _make_cells(self, plan: Plan) -> None:
         """See that every running sequence can advance by a token, whatever has to go for it."""
         while self.slots.cells_used + len(self.running) > self.limits.cells:
             if not self._evict(plan):
                 self.preempt(self._victim(self.running))
+
+
+def _slot(sequence: Sequence) -> int:
+    return sequence.slot
+
+
+def _slot_of(piece: Piece) -> int:
+    return piece.sequence.slot
 
 
 def _divide(prefilling: list[Sequence], budget: int) -> Iterator[tuple[Sequence, int]]:

@@ -132,6 +132,12 @@ class SlotTable:
         slot.domain = sequence.domain
         sequence.slot = slot.id
 
+    def move(self, sequence: Sequence, target: int) -> None:
+        """Its cells are copied to an idle slot; the one it leaves is empty."""
+        left = self._slots[sequence.slot]
+        left.owner, left.tokens = None, []
+        self.claim(self._slots[target], sequence)
+
     def release(self, sequence: Sequence, *, keep: bool) -> None:
         """Make its slot idle; `keep` the cells for later prompts, or know them empty."""
         slot = self._slots[sequence.slot]

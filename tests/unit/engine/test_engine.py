@@ -116,6 +116,31 @@ def test_a_prompt_seen_before_is_not_computed_again_and_the_answer_is_the_same(
     with_model(small_model, body)
 
 
+def test_who_asks_alike_at_once_shares_one_prefill(small_model: Path) -> None:
+    shared = tuple(range(5, 205))
+    requests = [asking(Tokens(tokens=(*shared, 210 + n))) for n in range(6)]
+
+    async def alone(engine: Engine) -> list[tuple[int, ...]]:
+        return [(await say(engine, request)).tokens for request in requests]
+
+    async def body(engine: Engine) -> None:
+        said = await asyncio.gather(*(say(engine, request) for request in requests))
+        for number, one in enumerate(said):
+            prompt = (*shared, 210 + number)
+            assert differ_only_in_ties(small_model, prompt, expected[number], one.tokens)
+        cached = sorted(one.finished.usage.cached_tokens for one in said)
+        assert cached[0] == 0
+        assert cached[1] > 150
+        gauges = engine.gauges("model")
+        assert gauges is not None
+        assert gauges.worker is not None
+        assert gauges.worker.tokens_prefilled < 201 + 5 * 50
+
+    expected = with_model(small_model, alone, prefix_cache=False)
+    with_model(small_model, body, sequences=8)
+    with_model(small_model, body, sequences=8, context_tokens=2048)
+
+
 def test_a_seed_repeats_an_answer_and_is_reported(small_model: Path) -> None:
     async def body(engine: Engine) -> None:
         sampling = Sampling(temperature=1.5, seed=7)

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.engine.worker.scheduler import Clear, Limits, Plan, Scheduler
+from appliance.engine.worker.scheduler import (
+    GATHER_AFTER_STEPS,
+    Clear,
+    Limits,
+    Plan,
+    Scheduler,
+)
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.slots import MIN_SHARED_TOKENS
 from appliance.generation.request import Priority
@@ -40,9 +46,9 @@ class CacheSimulator:
             if piece.start:
                 assert self.domains[sequence.slot] == sequence.domain, "another domain's cells"
             self.domains[sequence.slot] = sequence.domain
-            held += sequence.tokens[piece.start : piece.start + piece.count]
+            held += sequence.tokens[piece.start : piece.start + piece.length]
         assert sum(map(len, self.slots.values())) <= self.limits.cells
-        assert sum(p.count for p in plan.pieces) <= self.limits.batch_tokens
+        assert sum(p.length for p in plan.pieces) <= self.limits.batch_tokens
 
 
 def make(id_: int, prompt: list[int], new: int, domain: str = "a", batch: bool = False) -> Sequence:
@@ -155,17 +161,17 @@ def test_a_long_prompt_never_stalls_those_who_decode() -> None:
         lengths = [len(t.tokens) for t in talkers]
         plan = step(scheduler, cache)
         assert [len(t.tokens) for t in talkers] == [n + 1 for n in lengths]
-        assert sum(p.count for p in plan.pieces) == 32
+        assert sum(p.length for p in plan.pieces) == 32
 
 
 def test_prefill_is_narrowed_only_while_somebody_decodes() -> None:
     bounds = limits(slot_tokens=600, cells=4 * 600)
     scheduler, cache = Scheduler(bounds), CacheSimulator(bounds)
     scheduler.submit(make(1, list(range(500)), 1))
-    assert sum(p.count for p in step(scheduler, cache, 4).pieces) == 32
+    assert sum(p.length for p in step(scheduler, cache, 4).pieces) == 32
     scheduler.submit(make(2, [1], 9))
     step(scheduler, cache, 4)
-    assert [p.count for p in step(scheduler, cache, 4).pieces] == [4, 1]
+    assert [p.length for p in step(scheduler, cache, 4).pieces] == [4, 1]
 
 
 def test_a_full_line_refuses_one_more() -> None:
@@ -210,7 +216,7 @@ def test_a_prompt_that_another_one_is_computing_waits_and_is_copied() -> None:
     scheduler.submit(second)
     computed = 0
     while scheduler.has_work:
-        computed += sum(p.count for p in step(scheduler, cache).pieces)
+        computed += sum(p.length for p in step(scheduler, cache).pieces)
     assert 100 - MIN_SHARED_TOKENS < second.cached <= 100
     assert computed == 101 + (101 - second.cached) + 2 * 2
 
@@ -235,7 +241,7 @@ def test_another_domain_neither_gets_the_cells_nor_waits_for_them() -> None:
     scheduler.submit(make(1, shared, 3, "ward"))
     scheduler.submit(make(2, shared, 3, "bank"))
     plan = step(scheduler, cache)
-    assert [p.count for p in plan.pieces] == [100, 100]
+    assert [p.length for p in plan.pieces] == [100, 100]
 
 
 def test_with_sharing_off_nothing_is_kept() -> None:
@@ -246,3 +252,16 @@ def test_with_sharing_off_nothing_is_kept() -> None:
         while scheduler.has_work:
             step(scheduler, cache)
     assert scheduler.slots.cells_used == 0
+
+
+def test_sequences_left_scattered_are_moved_together() -> None:
+    bounds = limits(slots=8, slot_tokens=128, cells=8 * 128)
+    scheduler, cache = Scheduler(bounds), CacheSimulator(bounds)
+    stays = [make(n, [n] * 4, 100) for n in (0, 3, 7)]
+    for n in range(8):
+        scheduler.submit(stays.pop(0) if n in (0, 3, 7) else make(n, [n] * 4, 2))
+    for _ in range(3 * GATHER_AFTER_STEPS + 3):
+        step(scheduler, cache)
+    assert sorted(s.slot for s in scheduler.running) == [0, 1, 2]
+    while scheduler.has_work:
+        step(scheduler, cache)
