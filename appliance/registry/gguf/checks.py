@@ -23,6 +23,7 @@ ARCHITECTURE = "general.architecture"
 KIND = "general.type"
 QUANTIZATION_VERSION = 2
 """`GGML_QNT_VERSION`: the meaning of quantized blocks."""
+LABELS = "classifier.output_labels"
 MOST_LABELS = 4096
 MOST_KEYS = 10
 """Unknown keys that are named; more of them say no more."""
@@ -48,6 +49,7 @@ def check(header: Header, metadata: Metadata, file_size: int) -> list[Finding]:
     family = BY_ARCHITECTURE.get(architecture) if architecture is not None else None
     if findings or family is None or architecture is None:
         return findings
+    findings += _labels_fault(metadata, architecture)
     findings += islice(check_keys(metadata, architecture, family), MOST_KEYS)
     findings += check_vocabulary(metadata)
     numbers = Hyperparameters(metadata, architecture, family)
@@ -101,9 +103,16 @@ def _quantization(metadata: Metadata) -> list[Finding]:
     return [Finding(rule=Rule.TENSOR_TYPE, where=key, what=text)]
 
 
+def _labels_fault(metadata: Metadata, architecture: str) -> list[Finding]:
+    key = f"{architecture}.{LABELS}"
+    value = metadata.value(key)
+    if value is None or (value.element is ValueType.STRING and 1 <= value.count <= MOST_LABELS):
+        return []
+    text = f"is not an array of 1 to {MOST_LABELS} strings"
+    return [Finding(rule=Rule.VALUE_TYPE, where=key, what=text)]
+
+
 def _labels(metadata: Metadata, architecture: str) -> int:
     """Return the number of a classifier's outputs: its labels, or one."""
-    value = metadata.value(f"{architecture}.classifier.output_labels")
-    if value is None or value.element is not ValueType.STRING or not value.count:
-        return 1
-    return min(value.count, MOST_LABELS)
+    value = metadata.value(f"{architecture}.{LABELS}")
+    return value.count if value is not None else 1

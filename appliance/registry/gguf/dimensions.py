@@ -45,6 +45,7 @@ def resolve(numbers: Hyperparameters, vocabulary: int, labels: int) -> Dimension
     """
     heads = _heads(numbers)
     _check_experts(numbers)
+    _check_dense(numbers)
     if "vocab_size" in numbers and numbers.whole("vocab_size") != vocabulary:
         text = f"is {numbers.whole('vocab_size')} while the vocabulary has {vocabulary} tokens"
         numbers.refuse("vocab_size", text)
@@ -170,8 +171,21 @@ def _lengths(
     return key, value, rotary
 
 
+def _check_dense(numbers: Hyperparameters) -> None:
+    """The two matrices behind an embedding's pooling lead out of its width and back."""
+    embedding = numbers.whole("embedding_length")
+    for name in ("dense_2_feat_in", "dense_3_feat_out"):
+        if numbers.whole(name, embedding) != embedding:
+            text = f"is {numbers.whole(name)} while the embedding has {embedding}"
+            numbers.refuse(name, text)
+    if numbers.whole("dense_2_feat_out") != numbers.whole("dense_3_feat_in"):
+        numbers.refuse("dense_3_feat_in", "is not what the matrix before it gives")
+
+
 def _check_experts(numbers: Hyperparameters) -> None:
     experts = numbers.whole("expert_count")
+    if experts and not numbers.family.routes:
+        numbers.refuse("expert_count", f"is {experts}, and this architecture has no experts")
     used = numbers.whole("expert_used_count")
     if used > experts:
         numbers.refuse("expert_used_count", f"is {used} of {experts} experts")

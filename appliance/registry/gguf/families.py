@@ -136,12 +136,15 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("gemma2",),
+        period=2,
         epsilon=EPSILON_RMS,
         whole=_TIED,
         block=(*_PLAIN, _FORWARD_NORM, *_GATED, *_POST_NORMS),
+        numbers=(Number("attention.sliding_window", 1, LONGEST_CONTEXT),),
     ),
     Family(
         architectures=("gemma3",),
+        period=6,
         epsilon=EPSILON_RMS,
         whole=_HEAD,
         block=(*_PLAIN, *_HEAD_NORMS, _FORWARD_NORM, *_GATED, *_POST_NORMS),
@@ -164,6 +167,7 @@ FAMILIES: tuple[Family, ...] = (
         ),
         embeds=True,
         period=6,
+        needs_full=True,
     ),
     Family(
         architectures=("gemma4",),
@@ -303,6 +307,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         architectures=("gpt-oss",),
+        period=2,
         full_rotation=True,
         epsilon=EPSILON_RMS,
         whole=_OWN_HEAD,

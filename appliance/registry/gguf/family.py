@@ -58,8 +58,16 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     per_block: bool = False
     """Blocks differ: the numbers may be arrays, and a pattern says which blocks see a window."""
     period: int = 0
-    """If set: every so many blocks one sees all, unless the file says otherwise, and there have to
-    be blocks of both kinds, as the loader aborts where one is missing."""
+    """If set: every so many blocks one sees all and the others a window, unless the file says
+    otherwise; the loader aborts where no block sees a window."""
+    needs_full: bool = False
+    """The loader also aborts where no block sees all."""
+
+    @property
+    def routes(self) -> bool:
+        """Has the architecture experts at all?"""
+        parts = [part.sets if isinstance(part, Either) else ((part,),) for part in self.block]
+        return any("expert" in spec.shape for sets in parts for group in sets for spec in group)
 
 
 def one(name: str, *shape: str) -> Spec:

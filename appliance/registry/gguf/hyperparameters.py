@@ -150,8 +150,12 @@ class Hyperparameters:
         return ()
 
     def _check_kinds(self, sliding: tuple[bool, ...]) -> None:
-        if self.family.period and (all(sliding) or not any(sliding)):
-            self.refuse(PATTERN, "does not leave blocks that see a window and blocks that see all")
+        window = self.whole("attention.sliding_window", 1)
+        needed = self.family.per_block or (self.family.period > 0 and window > 0)
+        if needed and not any(sliding):
+            self.refuse(PATTERN, "leaves no block that sees a window, without which loading aborts")
+        if self.family.needs_full and all(sliding):
+            self.refuse(PATTERN, "leaves no block that sees all, without which loading aborts")
 
     def _check_series(self) -> None:
         for name, series in self._series.items():

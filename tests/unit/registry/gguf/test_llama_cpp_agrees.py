@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.registry.gguf.families import BY_ARCHITECTURE
+from appliance.registry.gguf.family import COMMON
 from appliance.registry.scan import scan_file, scan_source
 from tests.support.gguf_builder import Field
 from tests.support.gguf_families import EXPERTS, model_of
@@ -45,7 +46,7 @@ for path in sys.argv[1:]:
 
 def load_all(paths: list[Path]) -> dict[str, str]:
     """What became of each model: in one process, and in another after one that ended it."""
-    results: dict[str, str] = {}
+    results: list[str] = []
     while len(results) < len(paths):
         done = subprocess.run(
             [sys.executable, "-c", LOAD, *map(str, paths[len(results) :])],
@@ -56,11 +57,11 @@ def load_all(paths: list[Path]) -> dict[str, str]:
             env=os.environ | {"GGML_NO_BACKTRACE": "1"},
         )
         rows = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("/")]
-        results |= {Path(path).name: said for path, said in rows}
+        results += (said for _, said in rows)
         if len(results) < len(paths):
             said = [line for line in done.stderr.splitlines() if "ASSERT" in line][-1:]
-            results[paths[len(results)].name] = f"ended the process: {said} {done.returncode}"
-    return results
+            results.append(f"ended the process: {said} {done.returncode}")
+    return {path.name: said for path, said in zip(paths, results, strict=True)}
 
 
 def file_of(folder: Path, architecture: str, name: str) -> Path:
@@ -111,6 +112,25 @@ def test_llama_cpp_decodes_with_every_edit_of_a_number_that_the_gate_lets_throug
                     passed.append(file_of(tmp_path, architecture, name))
                     passed[-1].write_bytes(data)
     assert len(passed) > 100
+    results = load_all(passed)
+    assert {name: said for name, said in results.items() if said != "decodes 0"} == {}
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2", "gemma3", "gemma4", "gpt-oss"])
+def test_llama_cpp_decodes_with_every_added_number_that_the_gate_lets_through(
+    architecture: str, tmp_path: Path
+) -> None:
+    passed = []
+    base = model_of(architecture)
+    for number in (*COMMON, *BY_ARCHITECTURE[architecture].numbers):
+        for value in (0, 1, 16):
+            key = f"{architecture}.{number.name}"
+            model = base.copy().set(key, int(number.type), value)
+            data = model.bytes()
+            if scan_source(CountingSource(data), "m").verdict == "clean":
+                passed.append(file_of(tmp_path, architecture, f"{len(passed)}-{key}={value}"))
+                passed[-1].write_bytes(data)
+    assert len(passed) > 20
     results = load_all(passed)
     assert {name: said for name, said in results.items() if said != "decodes 0"} == {}
 

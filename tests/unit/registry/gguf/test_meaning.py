@@ -146,6 +146,11 @@ CASES: dict[str, tuple[Change, str, str]] = {
         "hyperparameter",
         "1 of 0 experts",
     ),
+    "experts without their tensors": (
+        lambda m: m.set("llama.expert_count", U32, 2).set("llama.expert_used_count", U32, 1),
+        "tensor-set",
+        "is missing",
+    ),
     "experts of which none is used": (
         set_("llama.expert_count", U32, 2),
         "hyperparameter",
@@ -331,10 +336,58 @@ def test_a_default_id_beyond_the_vocabulary_is_refused() -> None:
     assert any("its default 11" in reason for reason in scan(small).reasons)
 
 
-def test_an_embedding_gemma_without_a_full_block_is_refused() -> None:
+PATTERN = "attention.sliding_window_pattern"
+
+
+def test_a_model_with_windows_needs_a_block_that_sees_one() -> None:
+    for architecture in ("gemma2", "gemma3", "gpt-oss"):
+        model = model_of(architecture).set(f"{architecture}.{PATTERN}", ARRAY, [0, 0], BOOL)
+        assert any("sees a window" in reason for reason in scan(model).reasons)
+        model.set(f"{architecture}.{PATTERN}", U32, 1)
+        assert any("sees a window" in reason for reason in scan(model).reasons)
+    model = model_of("gemma3").set(f"gemma3.{PATTERN}", U32, 1)
+    model.set("gemma3.attention.sliding_window", U32, 0)
+    assert scan(model).verdict == "clean"
+
+
+def test_an_embedding_gemma_needs_blocks_of_both_kinds() -> None:
     model = model_of("gemma-embedding")
-    model.set("gemma-embedding.attention.sliding_window_pattern", ARRAY, [1] * 6, BOOL)
-    assert any("blocks that see all" in reason for reason in scan(model).reasons)
+    for flags, words in (([1] * 6, "sees all"), ([0] * 6, "sees a window")):
+        model.set(f"gemma-embedding.{PATTERN}", ARRAY, flags, BOOL)
+        assert any(words in reason for reason in scan(model).reasons)
+
+
+def test_the_matrices_behind_an_embedding_have_to_fit() -> None:
+    model = model_of("gemma-embedding")
+    for name, extent in (("2_feat_in", 64), ("2_feat_out", 96), ("3_feat_in", 96)):
+        model.set(f"gemma-embedding.dense_{name}", U32, extent)
+    model.set("gemma-embedding.dense_3_feat_out", U32, 64)
+    model.tensors += [Entry("dense_2.weight", (64, 96)), Entry("dense_3.weight", (96, 64))]
+    assert scan(model).verdict == "clean"
+    model.set("gemma-embedding.dense_3_feat_in", U32, 95)
+    assert any("the matrix before it" in reason for reason in scan(model).reasons)
+    model.set("gemma-embedding.dense_2_feat_in", U32, 63)
+    assert any("while the embedding has 64" in reason for reason in scan(model).reasons)
+
+
+def test_experts_where_the_architecture_has_none_are_refused() -> None:
+    model = model_of("qwen2").set("qwen2.expert_count", U32, 4)
+    model.set("qwen2.expert_used_count", U32, 2)
+    assert any("has no experts" in reason for reason in scan(model).reasons)
+
+
+def test_a_reranker_has_an_output_for_each_label() -> None:
+    model = model_of("qwen3")
+    model.set("qwen3.pooling_type", U32, 4)
+    model.set("qwen3.classifier.output_labels", ARRAY, ["yes", "no"], STRING)
+    model.tensors.append(Entry("cls.output.weight", (64, 2)))
+    report = scan(model)
+    assert report.facts is not None
+    assert report.facts.kind == "rerank"
+    model.set("qwen3.classifier.output_labels", ARRAY, ["yes"], STRING)
+    assert "tensor-shape" in scan(model).rules
+    model.set("qwen3.classifier.output_labels", ARRAY, [1, 2], U32)
+    assert "value-type" in scan(model).rules
 
 
 def test_quantized_and_scaled_matrices_are_clean() -> None:
