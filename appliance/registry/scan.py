@@ -19,11 +19,12 @@ from appliance.registry.gguf.finding import Finding, MalformedError, Rule
 from appliance.registry.gguf.header import Header, read_header
 from appliance.registry.gguf.layout import data_offset
 from appliance.registry.gguf.payload import Metadata
-from appliance.registry.gguf.reader import ByteSource, FileSource
+from appliance.registry.gguf.reader import ByteSource, FileSource, read_exactly
 from appliance.registry.gguf.vocabulary import count_tokens
 from appliance.registry.template_gate import check_template
 
 TEMPLATE = "tokenizer.chat_template"
+TEMPLATE_SUFFIX = ".jinja"
 MOST_TEMPLATES = 16
 MOST_TEMPLATE_BYTES = 96 * 1024
 """In all variants together; the time of a scan is bounded by what it parses."""
@@ -69,14 +70,21 @@ class ScanReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The rule behind each reason; see `gguf.finding.Rule`."""
     size: int | None = None
     facts: Facts | None = None
-    """Only of a clean file."""
+    """Only of a clean model."""
+    template: Template | None = None
+    """Only of a clean file that is a chat template."""
 
 
 def scan_file(path: str | os.PathLike[str]) -> ScanReport:
-    """Scan one file. Never raises for what the file is or holds."""
+    """Scan one file: a chat template if it is called `….jinja`, a GGUF file otherwise.
+
+    Never raises for what the file is or holds.
+    """
     name = os.fspath(path)
     try:
         with FileSource(Path(path)) as source:
+            if name.endswith(TEMPLATE_SUFFIX):
+                return _scan_template(source, name)
             return scan_source(source, name)
     except MalformedError as error:
         return _refused(name, [error.finding], None)
@@ -100,6 +108,26 @@ def scan_source(source: ByteSource, name: str) -> ScanReport:
     except MalformedError as error:
         return _refused(name, [error.finding], source.size)
     return ScanReport(file=name, verdict="clean", size=source.size, facts=facts)
+
+
+def _scan_template(source: ByteSource, name: str) -> ScanReport:
+    """Pass a file that is a chat template by itself through the template gate."""
+    if source.size > MOST_TEMPLATE_BYTES:
+        text = f"has {source.size} bytes; at most {MOST_TEMPLATE_BYTES} are accepted"
+        return _refused(name, [Finding(rule=Rule.TEMPLATE, where="file", what=text)], source.size)
+    try:
+        raw = read_exactly(source, 0, source.size)
+        report = check_template(raw.decode("utf-8"))
+    except MalformedError as error:
+        return _refused(name, [error.finding], source.size)
+    except UnicodeDecodeError as error:
+        finding = Finding(rule=Rule.TEXT, where=f"offset {error.start}", what="is not valid UTF-8")
+        return _refused(name, [finding], source.size)
+    findings = [Finding(rule=Rule.TEMPLATE, where="file", what=text) for text in report.reasons]
+    if findings:
+        return _refused(name, findings, source.size)
+    template = Template(key="file", sha256=report.sha256)
+    return ScanReport(file=name, verdict="clean", size=source.size, template=template)
 
 
 def _refused(name: str, findings: list[Finding], size: int | None) -> ScanReport:

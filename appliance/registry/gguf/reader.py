@@ -41,16 +41,19 @@ class ByteSource(Protocol):
 class FileSource:
     """A regular file, opened for reading alone; use as a context manager.
 
-    A pipe, a device or a directory is not opened for reading at all: opening one can block or act.
+    A pipe or a device is never opened: that alone can block or act. So the path is resolved once,
+    looked at, and what was looked at is opened. Raises `OSError` and `MalformedError`.
     """
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-        self._fd = os.open(path, flags)
-        status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(self._fd)
-            raise MalformedError(Rule.UNREADABLE, "file", "is not a regular file")
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            status = os.fstat(place)
+            if not stat.S_ISREG(status.st_mode):
+                raise MalformedError(Rule.UNREADABLE, "file", "is not a regular file")
+            self._fd = os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(place)
         self.size = status.st_size
 
     def read_at(self, offset: int, length: int) -> bytes:

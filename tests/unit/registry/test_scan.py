@@ -1,5 +1,6 @@
 """`scan_file` and `scan_source`: any file, any medium, a bounded number of bytes, one report."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -105,6 +106,24 @@ def test_many_templates_are_refused() -> None:
     for index in range(17):
         model.set(f"tokenizer.chat_template.t{index}", STRING, TEMPLATE)
     assert "17 variants" in scan_source(CountingSource(model.bytes()), "m").reasons[0]
+
+
+def test_a_template_in_a_file_of_its_own_is_scanned(tmp_path: Path) -> None:
+    path = tmp_path / "chat.jinja"
+    path.write_text(TEMPLATE)
+    report = scan_file(path)
+    assert (report.verdict, report.facts) == ("clean", None)
+    assert report.template is not None
+    assert report.template.sha256 == hashlib.sha256(TEMPLATE.encode()).hexdigest()
+    for content, words in (
+        (b"{{ ''.__class__ }}", "belongs to Python"),
+        (b"a\xff", "offset 1: is not valid UTF-8"),
+        (b"a" * 100_000, "has 100000 bytes"),
+    ):
+        path.write_bytes(content)
+        report = scan_file(path)
+        assert report.verdict == "refused"
+        assert words in report.reasons[0]
 
 
 # Files that are none
