@@ -1,4 +1,4 @@
-"""The step loop: messages in, one `llama_decode`, one frame out, again.
+"""The step loop: messages in, one step of computation, one frame out, again.
 
 Contract: `run` serves until the gateway drains or closes the channel. While there is work each turn
 takes one receive, one computation and one send, even if only gauges changed: the supervisor's
@@ -139,22 +139,20 @@ class StepLoop:
             self._cached += sum(sequence.computed for sequence in plan.begun)
         if plan.changes and not self._change_cache(plan):
             return
-        pieces = plan.pieces
-        if not pieces:
+        if not plan.decoding and not plan.prefilled:
             raise DecodeError("a step without anything to compute")
-        rows = self._decoder.fill(pieces)
-        outcome = self._decoder.decode()
-        if outcome is not Outcome.DONE:
-            self._recover(plan, outcome)
-            return
-        scheduler.computed(plan)
-        decoding = len(pieces)
-        if plan.prefilled:
-            self._prefilled += plan.prefilled
-            decoding = sum(piece.length for piece in pieces) - plan.prefilled
-        self._sample(pieces, rows)
+        decoder = self._decoder
+        for pieces in plan.passes:
+            rows = decoder.fill(pieces)
+            outcome = decoder.decode()
+            if outcome is not Outcome.DONE:
+                self._recover(pieces, outcome)
+                return
+            scheduler.computed(pieces)
+            self._sample(pieces, rows)
+        self._prefilled += plan.prefilled
         self._step_seconds = time.perf_counter() - began
-        self._pace.observe(decoding, plan.prefilled, self._step_seconds)
+        self._pace.observe(plan.decoding, plan.prefilled, self._step_seconds)
 
     def _change_cache(self, plan: Plan) -> bool:
         """Carry out the changes; false if a cache that cannot be cut makes the plan void."""
@@ -164,8 +162,8 @@ class StepLoop:
                 sequence.computed = sequence.cached = 0
         return not lost
 
-    def _recover(self, plan: Plan, outcome: Outcome) -> None:
-        for slot in self._decoder.restore(plan.pieces):
+    def _recover(self, pieces: Many[Piece], outcome: Outcome) -> None:
+        for slot in self._decoder.restore(pieces):
             for sequence in self._scheduler.running:
                 if sequence.slot == slot:
                     sequence.computed = 0

@@ -11,6 +11,9 @@ STRETCH = 3.0
 FEWEST_TOKENS = 16
 """Prefill goes on at this rate even where it is slow: nobody starves."""
 
+TILE_TOKENS = 64
+"""Query tokens that ggml's attention computes together."""
+
 UNKNOWN_TOKENS = 64
 """Before anything was measured."""
 
@@ -47,7 +50,11 @@ class Pace:
         alone = self._decode.get(_rounded(decoding))
         if alone is None or self._per_token is None:
             return UNKNOWN_TOKENS
-        return max(FEWEST_TOKENS, int((STRETCH - 1.0) * alone / self._per_token))
+        tokens = int((STRETCH - 1.0) * alone / self._per_token)
+        if tokens >= TILE_TOKENS // 2:
+            # Part of a tile costs nearly as much as a whole one.
+            return max(TILE_TOKENS, tokens - tokens % TILE_TOKENS)
+        return max(FEWEST_TOKENS, tokens)
 
 
 def _rounded(count: int) -> int:

@@ -2,7 +2,7 @@
 
 Contract: `submit` puts a sequence into the waiting line or says that it is full. Before every step
 `plan` admits what fits and shares out the step; the caller carries the plan out on the KV cache and
-reports back: `computed` for the step, `finish` for every sequence that ended. Sampled tokens it
+reports back: `computed` for every pass, `finish` for every sequence that ended. Sampled tokens it
 appends to the sequences itself. Pure bookkeeping: no llama.cpp, no clock.
 
 What it promises:
@@ -26,6 +26,9 @@ from appliance.generation.request import Priority
 
 RESERVED_CELLS = 32
 """Room to grow that an admission leaves to each running sequence where cells are scarce."""
+
+TILE_TOKENS = 64
+"""Of so many query tokens ggml's attention makes a tile; fewer cost as much as a whole one."""
 
 GATHER_AFTER_STEPS = 8
 """Copying a slot costs about a step; it pays for a sequence that stays."""
@@ -76,15 +79,17 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What to do to the KV cache: the changes in their order, then the pieces in one step."""
+    """What to do to the KV cache: the changes in their order, then the passes in theirs."""
 
     changes: list[Clear | Place] = field(default_factory=list)
     begun: list[Sequence] = field(default_factory=list)
     """Sequences that were admitted."""
-    pieces: list[Piece] = field(default_factory=list)
-    """Sorted by slot."""
+    passes: list[list[Piece]] = field(default_factory=list)
+    """Each is computed at once: first who decodes, then prefill. Sorted by slot."""
+    decoding: int = 0
+    """Sequences of which one token is computed."""
     prefilled: int = 0
-    """Tokens of the pieces that belong to prompts still being computed."""
+    """Tokens of prompts."""
 
 
 class WaitingLine:
@@ -174,12 +179,11 @@ class Scheduler:
         else:
             self._make_cells(plan)
         self._share_out(plan, prefill_tokens)
-        plan.pieces.sort(key=_slot_of)
         return plan
 
-    def computed(self, plan: Plan) -> None:
-        """The step went well: its tokens lie in the KV cache."""
-        for piece in plan.pieces:
+    def computed(self, pieces: list[Piece]) -> None:
+        """A pass went well: its tokens lie in the KV cache."""
+        for piece in pieces:
             piece.sequence.computed += piece.length
 
     def finish(self, sequence: Sequence, *, keep: bool = True) -> int | None:
@@ -292,24 +296,34 @@ class Scheduler:
     # The step
 
     def _share_out(self, plan: Plan, prefill_tokens: int | None) -> None:
-        pieces = plan.pieces
+        decoding: list[Piece] = []
         prefilling: list[Sequence] = []
         for sequence in self.running:
             start = sequence.computed
             if len(sequence.tokens) - start == 1:
-                pieces.append(Piece(sequence, start, 1, True))
+                decoding.append(Piece(sequence, start, 1, True))
             else:
                 prefilling.append(sequence)
+        decoding.sort(key=_slot_of)
+        plan.decoding = len(decoding)
         if not prefilling:
+            plan.passes.append(decoding)
             return
-        budget = self.limits.batch_tokens - len(pieces)
-        if prefill_tokens is not None and pieces:
+        budget = self.limits.batch_tokens - len(decoding)
+        if prefill_tokens is not None and decoding:
             budget = min(budget, prefill_tokens)
-        room = self.limits.cells - self.slots.cells_used - len(pieces)
-        for sequence, count in _divide(prefilling, min(budget, room)):
-            whole = count == sequence.pending
-            pieces.append(Piece(sequence, sequence.computed, count, whole))
-            plan.prefilled += count
+        room = self.limits.cells - self.slots.cells_used - len(decoding)
+        prefill = [
+            Piece(sequence, sequence.computed, count, count == sequence.pending)
+            for sequence, count in _divide(prefilling, min(budget, room))
+        ]
+        plan.prefilled = sum(piece.length for piece in prefill)
+        if not self._own_cells:
+            plan.passes.append(sorted([*decoding, *prefill], key=_slot_of))
+            return
+        if decoding:
+            plan.passes.append(decoding)
+        plan.passes += _alike(prefill)
 
     def _gather(self, plan: Plan) -> None:
         """Move sequences together that have been computed apart for a while.
@@ -349,15 +363,33 @@ def _slot_of(piece: Piece) -> int:
 
 
 def _divide(prefilling: list[Sequence], budget: int) -> Iterator[tuple[Sequence, int]]:
-    """The oldest gets half, so that none starves; the rest goes to whoever is done soonest."""
-    if not prefilling or budget <= 0:
-        return
-    shares = dict.fromkeys(prefilling, 0)
-    oldest = prefilling[0]
-    shares[oldest] = min(oldest.pending, max(1, budget // 2))
-    left = budget - shares[oldest]
-    for sequence in sorted(prefilling, key=lambda sequence: sequence.pending):
-        more = min(left, sequence.pending - shares[sequence])
-        shares[sequence] += more
-        left -= more
-    yield from ((sequence, count) for sequence, count in shares.items() if count)
+    """The oldest gets half, so that none starves; the rest goes to whoever is done soonest.
+
+    A prompt that is not finished with its share gets whole tiles, if it can have any.
+    """
+    left = budget
+    oldest, *others = prefilling
+    share = min(oldest.pending, max(1, budget // 2) if others else budget)
+    order = [(oldest, share)]
+    order += [(other, other.pending) for other in sorted(others, key=_pending)]
+    order.append((oldest, oldest.pending - share))
+    counts = dict.fromkeys(prefilling, 0)
+    for sequence, wanted in order:
+        count = min(wanted, left)
+        if count < sequence.pending - counts[sequence] and counts[sequence] + count >= TILE_TOKENS:
+            count -= (counts[sequence] + count) % TILE_TOKENS
+        counts[sequence] += count
+        left -= count
+    yield from ((sequence, count) for sequence, count in counts.items() if count)
+
+
+def _pending(sequence: Sequence) -> int:
+    return sequence.pending
+
+
+def _alike(prefill: list[Piece]) -> list[list[Piece]]:
+    """Pieces of one length together: llama.cpp would cut a mixed batch into equal parts."""
+    groups: dict[int, list[Piece]] = {}
+    for piece in sorted(prefill, key=_slot_of):
+        groups.setdefault(piece.length, []).append(piece)
+    return list(groups.values())

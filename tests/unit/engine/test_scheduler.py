@@ -9,12 +9,17 @@ from appliance.engine.worker.scheduler import (
     GATHER_AFTER_STEPS,
     Clear,
     Limits,
+    Piece,
     Plan,
     Scheduler,
 )
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.slots import MIN_SHARED_TOKENS
 from appliance.generation.request import Priority
+
+
+def pieces_of(plan: Plan) -> list[Piece]:
+    return [piece for pieces in plan.passes for piece in pieces]
 
 
 @dataclass
@@ -35,10 +40,10 @@ class CacheSimulator:
                 self.domains[change.slot] = self.domains[change.source]
             assert len(self.slots[change.slot]) >= change.keep, "keeps more than there is"
             self.slots[change.slot] = self.slots[change.slot][: change.keep]
-        assert [p.sequence.slot for p in plan.pieces] == sorted(
-            p.sequence.slot for p in plan.pieces
-        )
-        for piece in plan.pieces:
+        for pieces in plan.passes:
+            order = [piece.sequence.slot for piece in pieces]
+            assert order == sorted(order)
+        for piece in pieces_of(plan):
             sequence = piece.sequence
             held = self.slots.setdefault(sequence.slot, [])
             assert len(held) == piece.start, "a gap in the positions"
@@ -48,7 +53,7 @@ class CacheSimulator:
             self.domains[sequence.slot] = sequence.domain
             held += sequence.tokens[piece.start : piece.start + piece.length]
         assert sum(map(len, self.slots.values())) <= self.limits.cells
-        assert sum(p.length for p in plan.pieces) <= self.limits.batch_tokens
+        assert sum(p.length for p in pieces_of(plan)) <= self.limits.batch_tokens
 
 
 def make(id_: int, prompt: list[int], new: int, domain: str = "a", batch: bool = False) -> Sequence:
@@ -66,9 +71,11 @@ def step(scheduler: Scheduler, cache: CacheSimulator, prefill: int | None = None
     """One engine step: plan, compute, sample; sequences at their limit finish."""
     plan = scheduler.plan(prefill)
     cache.carry_out(plan)
-    scheduler.computed(plan)
-    for piece in plan.pieces:
+    for pieces in plan.passes:
+        scheduler.computed(pieces)
+    for piece in pieces_of(plan):
         sequence = piece.sequence
+        assert piece.samples == (sequence.pending == 0)
         if sequence.pending == 0:
             sequence.tokens.append(sequence.id * 1000 + len(sequence.tokens))
             if len(sequence.tokens) >= sequence.limit:
@@ -136,7 +143,7 @@ def test_everything_ends_once_and_the_cache_is_never_overfilled(
     while scheduler.has_work:
         before = sum(s.computed + len(s.tokens) for s in scheduler.running)
         plan = step(scheduler, cache, prefill)
-        assert plan.pieces, (before, "work, but nothing to compute")
+        assert pieces_of(plan), (before, "work, but nothing to compute")
         steps += 1
         assert steps <= bound, "somebody starves"
     assert all(slot.owner is None for slot in scheduler.slots)
@@ -161,17 +168,17 @@ def test_a_long_prompt_never_stalls_those_who_decode() -> None:
         lengths = [len(t.tokens) for t in talkers]
         plan = step(scheduler, cache)
         assert [len(t.tokens) for t in talkers] == [n + 1 for n in lengths]
-        assert sum(p.length for p in plan.pieces) == 32
+        assert sum(p.length for p in pieces_of(plan)) == 32
 
 
 def test_prefill_is_narrowed_only_while_somebody_decodes() -> None:
     bounds = limits(slot_tokens=600, cells=4 * 600)
     scheduler, cache = Scheduler(bounds), CacheSimulator(bounds)
     scheduler.submit(make(1, list(range(500)), 1))
-    assert sum(p.length for p in step(scheduler, cache, 4).pieces) == 32
+    assert sum(p.length for p in pieces_of(step(scheduler, cache, 4))) == 32
     scheduler.submit(make(2, [1], 9))
     step(scheduler, cache, 4)
-    assert [p.length for p in step(scheduler, cache, 4).pieces] == [4, 1]
+    assert [p.length for p in pieces_of(step(scheduler, cache, 4))] == [1, 4]
 
 
 def test_a_full_line_refuses_one_more() -> None:
@@ -203,7 +210,7 @@ def test_domains_take_turns_however_much_one_of_them_sends() -> None:
     for n in range(5):
         scheduler.submit(make(n, [n], 1, "loud"))
     scheduler.submit(make(9, [9], 1, "quiet"))
-    order = [step(scheduler, cache).pieces[0].sequence.id for _ in range(3)]
+    order = [pieces_of(step(scheduler, cache))[0].sequence.id for _ in range(3)]
     assert order == [0, 9, 1]
 
 
@@ -216,7 +223,7 @@ def test_a_prompt_that_another_one_is_computing_waits_and_is_copied() -> None:
     scheduler.submit(second)
     computed = 0
     while scheduler.has_work:
-        computed += sum(p.length for p in step(scheduler, cache).pieces)
+        computed += sum(p.length for p in pieces_of(step(scheduler, cache)))
     assert 100 - MIN_SHARED_TOKENS < second.cached <= 100
     assert computed == 101 + (101 - second.cached) + 2 * 2
 
@@ -241,7 +248,7 @@ def test_another_domain_neither_gets_the_cells_nor_waits_for_them() -> None:
     scheduler.submit(make(1, shared, 3, "ward"))
     scheduler.submit(make(2, shared, 3, "bank"))
     plan = step(scheduler, cache)
-    assert [p.length for p in plan.pieces] == [100, 100]
+    assert [p.length for p in pieces_of(plan)] == [100, 100]
 
 
 def test_with_sharing_off_nothing_is_kept() -> None:
