@@ -2,9 +2,9 @@
 
     python -m tests.bench.engine_loop MODEL.gguf [--threads 1] [--clients 1 8 32] [--rounds 5]
 
-Every client sends one token-id prompt after the other, greedy, `ignore_eos`. One JSON line per number
-of clients: tokens/s (new tokens, median of the rounds), CPU of gateway and worker per token in
-microseconds, seconds to the first token.
+Every client sends one token-id prompt after the other, greedy, `ignore_eos`. One JSON line per
+number of clients: tokens/s (new tokens, median of the rounds), CPU of gateway and worker per token
+in microseconds, seconds to the first token.
 """
 
 import argparse
@@ -78,6 +78,7 @@ async def _measure(arguments: argparse.Namespace) -> None:
         threads=arguments.threads,
         batch_threads=arguments.threads,
         prefix_cache=arguments.prefix_cache,
+        kv_type=arguments.kv_type,
     )
     await engine.load("model", sealed(arguments.model), settings)
     for clients in arguments.clients:
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=64)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--prefix-cache", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--kv-type", default="f16")
     uvloop.run(_measure(parser.parse_args()))
 
 
