@@ -53,6 +53,10 @@ FILTERS: Final = frozenset(
         *("trim", "unique", "upper"),
     }
 )
+MAPPED: Final = FILTERS - {
+    *("join", "map", "max", "min", "reject", "rejectattr", "select", "selectattr", "sort", "unique")
+}
+"""Filters that `map` may apply to each element: those that take no attribute of their own."""
 TESTS: Final = frozenset(
     {
         *("boolean", "defined", "divisibleby", "eq", "equalto", "even", "false"),
@@ -114,17 +118,20 @@ def check_template(text: str) -> TemplateReport:
 
 
 def _reasons(text: str) -> list[str]:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return ["is not Unicode text: it has half of a surrogate pair"]
     if len(text) > MOST_CHARACTERS:
         return [f"has {len(text)} characters; at most {MOST_CHARACTERS} are accepted"]
     try:
         tree = _parse(text)
-        depth = _depth(tree)
-        if depth > DEEPEST:
-            return [f"is nested {depth} deep; at most {DEEPEST} are accepted"]
+        size = _size_fault(tree)
+        if size is not None:
+            return [size]
         return _Gate(tree).reasons()[:MOST_REASONS]
     except jinja2.TemplateSyntaxError as error:
         return [f"line {error.lineno}: is not a Jinja2 template"]
-    except (RecursionError, MemoryError, ValueError, OverflowError):
+    except (RecursionError, ValueError):
+        # Jinja2's parser recurses; Python refuses to read a number of thousands of digits.
         return ["cannot be parsed: it is nested too deeply or has a number too large"]
 
 
@@ -139,18 +146,19 @@ def _parse(text: str) -> nodes.Template:
     return environment.parse(text)
 
 
-def _depth(tree: nodes.Node) -> int:
-    """Return how deep the tree is, without recursion; gives up beyond what is accepted."""
+def _size_fault(tree: nodes.Node) -> str | None:
+    """Return what is too large about a tree, level by level and without recursion."""
     level: list[nodes.Node] = [tree]
-    depth = 0
-    count = 0
-    while level and depth <= DEEPEST:
-        count += len(level)
+    depth = count = 0
+    while level:
         depth += 1
+        count += len(level)
+        if depth > DEEPEST:
+            return f"is nested more than {DEEPEST} deep"
+        if count > MOST_NODES:
+            return f"has more than {MOST_NODES} parts"
         level = [child for node in level for child in node.iter_child_nodes()]
-    if count > MOST_NODES:
-        raise MemoryError
-    return depth
+    return None
 
 
 class _Gate:
@@ -277,7 +285,7 @@ class _Gate:
             for argument in node.args[1:]:
                 self._attribute_argument(node, argument)
         if node.name == "map" and node.args:
-            self._named(node, node.args[0], FILTERS, "filter")
+            self._named(node, node.args[0], MAPPED, "filter")
         if node.name in BY_ATTRIBUTE and node.args:
             self._attribute_argument(node, node.args[0])
         tested = node.args[1 if node.name in BY_ATTRIBUTE else 0 :]

@@ -60,6 +60,8 @@ ESCAPES = {
     "map by a dotted attribute": "{{ ['']|map(attribute='role.__class__')|list }}",
     "map by a computed attribute": "{% set a = x.content %}{{ messages|map(attribute=a) }}",
     "map by a computed filter": "{{ messages|map(messages[0].content)|list }}",
+    "map by a filter that takes attributes": "{{ [['']]|map('join', ',', '__class__')|list }}",
+    "map by map": "{{ [['']]|map('map', 'upper')|list }}",
     "selectattr": "{{ ['']|selectattr('__class__')|list }}",
     "selectattr with a computed test": "{{ ['']|selectattr('a', x)|list }}",
     "rejectattr": "{{ ['']|rejectattr('__class__.__base__')|list }}",
@@ -220,6 +222,10 @@ def test_a_text_that_is_no_template_is_refused_with_its_line() -> None:
 def test_the_digest_is_of_the_text_whatever_the_verdict() -> None:
     text = "{{ ''.__class__ }} é"
     assert check_template(text).sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    assert check_template("a\ud800").verdict == "refused"
 
 
 def test_reasons_name_the_line_and_no_content() -> None:
