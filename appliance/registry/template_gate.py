@@ -37,7 +37,7 @@ MOST_REASONS = 20
 NODES: Final = frozenset(
     {
         *("Template", "Output", "TemplateData", "If", "For", "Break", "Continue", "Scope"),
-        *("Assign", "AssignBlock", "NSRef", "Macro", "FilterBlock", "ExprStmt"),
+        *("Assign", "AssignBlock", "NSRef", "Macro", "FilterBlock"),
         *("Name", "Const", "List", "Tuple", "Dict", "Pair", "Keyword"),
         *("Getattr", "Getitem", "Slice", "Call", "Filter", "Test", "CondExpr"),
         *("Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Neg", "Pos", "Concat"),
@@ -47,9 +47,9 @@ NODES: Final = frozenset(
 FILTERS: Final = frozenset(
     {
         *("abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first"),
-        *("float", "from_json", "fromjson", "indent", "int", "items", "join", "last", "length"),
+        *("float", "from_json", "indent", "int", "items", "join", "last", "length"),
         *("list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse"),
-        *("round", "safe", "select", "selectattr", "sort", "string", "strip", "title", "tojson"),
+        *("round", "safe", "select", "selectattr", "sort", "string", "title", "tojson"),
         *("trim", "unique", "upper"),
     }
 )
@@ -138,7 +138,7 @@ def _reasons(text: str) -> list[str]:
 def _parse(text: str) -> nodes.Template:
     # Parsing only: this environment is never given a loader and never compiles or renders.
     environment = jinja2.Environment(  # noqa: S701 - autoescape concerns rendering
-        extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do", _Generation],
+        extensions=["jinja2.ext.loopcontrols", _Generation],
         optimized=False,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -181,8 +181,6 @@ class Sizes:
             return sum(self._run(node.body, turn) for turn in turns) + self._run(node.else_, names)
         elif isinstance(node, nodes.Macro):
             self._run(node.body, {})
-        elif isinstance(node, nodes.ExprStmt):
-            self._size(node.node, names)
         elif isinstance(node, nodes.Scope | nodes.FilterBlock):
             return self._run(node.body, names)
         return 0

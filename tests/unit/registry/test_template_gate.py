@@ -204,7 +204,7 @@ HARMLESS = {
     "a literal format": "{{ '<{}>'.format(x) }} {{ '{0} {name}'.format(x, name=y) }}",
     "a large range": f"{{% for i in range({LARGEST_NUMBER}) %}}{{% endfor %}}",
     "generation marks": "{% generation %}{{ messages[0].content }}{% endgeneration %}",
-    "break and do": "{% for m in messages %}{% if m %}{% break %}{% endif %}{% endfor %}",
+    "break": "{% for m in messages %}{% if m %}{% break %}{% endif %}{% endfor %}",
     "a private-looking name": "{% set _ = seen.append(x) %}{{ _args }}",
 }
 
@@ -236,7 +236,7 @@ def test_reasons_name_the_line_and_no_content() -> None:
 
 def test_lists_hold_only_what_jinja2_or_the_worker_has() -> None:
     environment = jinja2.Environment()  # compared, never rendered with
-    own = {"from_json", "fromjson", "strip"}
+    own = {"from_json"}
     assert FILTERS - own <= set(environment.filters)
     assert set(environment.tests) >= TESTS
     assert {"range", "namespace"} <= FUNCTIONS & set(environment.globals)
