@@ -152,7 +152,7 @@ def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     return message.update(plain) + message.finalize()
 
 
-def open_sealed(key: bytes, message: bytes, context: bytes) -> bytes:
+def open_sealed(key: Bytes, message: bytes, context: bytes) -> bytes:
     """Decrypt a small message whole; raises `IntegrityError` unless it is exactly what was made."""
     try:
         reader = Cobblestone256Decryptor(key, context)
