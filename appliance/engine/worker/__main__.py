@@ -20,6 +20,7 @@ from appliance.engine.worker.lockdown import (
     offer_to_oom_killer,
 )
 from appliance.engine.worker.loop import DecodeError, StepLoop
+from appliance.engine.worker.memory import available_bytes
 from appliance.engine.worker.model import LoadError, Model, load
 from appliance.engine.worker.preload import preload
 from appliance.engine.worker.scheduler import Limits, Scheduler
@@ -76,9 +77,10 @@ def serve(channel: Channel, weights: int) -> int:
                 return EXIT_BABBLE
             configure = message
     preload()
+    available = available_bytes()
     lockdown = lock_down()
     try:
-        model = load(weights, configure)
+        model = load(weights, configure, available)
     except LoadError as error:
         channel.send(LoadFailed(message=str(error)))
         return EXIT_LOAD_FAILED

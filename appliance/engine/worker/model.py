@@ -106,10 +106,10 @@ def _padded(tokens: int) -> int:
     return -(-tokens // 256) * 256
 
 
-def load(weights: int, configure: Configure) -> Model:
-    """Load the weights behind a file descriptor.
+def load(weights: int, configure: Configure, available: int | None) -> Model:
+    """Load the weights behind a file descriptor; they are in memory already.
 
-    Raises `LoadError`.
+    `available` is what memory is left, in bytes. Raises `LoadError`.
     """
     kv_type = _KV_TYPES.get(configure.kv_type)
     if kv_type is None:
@@ -125,8 +125,10 @@ def load(weights: int, configure: Configure) -> Model:
         raise LoadError("this model does not generate text")
     trained = max(1, int(llama.llama_model_n_ctx_train(model)))
     geometry = settle(configure, trained, len(os.sched_getaffinity(0)))
-    context = _context(model, geometry, kv_type, flash_attention=configure.flash_attention)
     vocabulary = Vocabulary(llama.llama_model_get_vocab(model))
+    cache_bytes = _cache_bytes(model, geometry.cells, kv_type)
+    _check_fit(cache_bytes + geometry.slots * vocabulary.size * 4, available, geometry)
+    context = _context(model, geometry, kv_type, flash_attention=configure.flash_attention)
     return Model(
         vocabulary=vocabulary,
         decoder=Decoder(
@@ -142,8 +144,17 @@ def load(weights: int, configure: Configure) -> Model:
         parameters=int(llama.llama_model_n_params(model)),
         architecture=_metadata(model, b"general.architecture"),
         weights_bytes=int(llama.llama_model_size(model)),
-        state_bytes=_cache_bytes(model, geometry.cells, kv_type),
+        state_bytes=cache_bytes,
     )
+
+
+def _check_fit(needed: int, available: int | None, geometry: Geometry) -> None:
+    """Refuse what would not fit before it is allocated; the kernel would kill somebody later."""
+    if available is not None and needed > available:
+        raise LoadError(
+            f"the KV cache of {geometry.cells} cells needs {needed >> 20} MB and "
+            f"{available >> 20} MB are available; lower sequences or the tokens of a sequence"
+        )
 
 
 def _context(model: int, geometry: Geometry, kv_type: int, *, flash_attention: bool) -> int:
