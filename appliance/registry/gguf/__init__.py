@@ -6,7 +6,7 @@ process on some malformed files and reads others with a changed meaning, so it i
 that came through here.
 
 Order: `reader` (bytes, bounded) → `header` (one pass, structure) → `layout` (where tensors lie) →
-`hyperparameters`, `tensors`, `vocabulary` (meaning, against the tables of `families`) → `checks`
-(all of them, in order). Structure that cannot be parsed raises `MalformedError`, once, and ends the
-scan; wrong meaning is collected as `Finding`s, so that a person sees everything that is wrong.
+`keys`, `vocabulary`, `hyperparameters`, `dimensions`, `tensors` (meaning, against the tables of
+`families`), all called by `checks`. Structure that cannot be followed raises `MalformedError`, once,
+and ends the scan; wrong meaning is collected as `Finding`s, so that a person sees all that is wrong.
 """

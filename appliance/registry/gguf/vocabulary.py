@@ -7,8 +7,11 @@ once, none is kept; a distinct-ness check over hashes needs 8 bytes for each.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from appliance.registry.gguf.finding import Finding, Rule, shown
 from appliance.registry.gguf.payload import Metadata
@@ -38,6 +41,8 @@ LAST_TYPE = 6
 """1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte."""
 MOST_FINDINGS = 20
 
+Types: TypeAlias = npt.NDArray[np.int32]
+
 _BYTE_TOKEN = re.compile(rb"<0x[0-9A-F]{2}>")
 _SPECIAL = re.compile(r"tokenizer\.ggml\.[a-z_]+_token_id")
 
@@ -58,12 +63,7 @@ def count_tokens(metadata: Metadata) -> int:
 
 def check_vocabulary(metadata: Metadata) -> list[Finding]:
     """Check everything that the tokenizer will be built from."""
-    return list(_first(_findings(metadata), MOST_FINDINGS))
-
-
-def _first(findings: Iterator[Finding], most: int) -> Iterator[Finding]:
-    for _, finding in zip(range(most), findings, strict=False):
-        yield finding
+    return list(islice(_findings(metadata), MOST_FINDINGS))
 
 
 def _wrong(where: str, what: str, rule: Rule = Rule.VOCABULARY) -> Finding:
@@ -86,13 +86,10 @@ def _findings(metadata: Metadata) -> Iterator[Finding]:
     if model == "gpt2" and PRE in metadata and metadata.text(PRE) not in PRETOKENIZERS:
         yield _wrong(PRE, "names a pre-tokenizer that llama.cpp does not know")
     yield from _scores(metadata, count, model)
-    types: np.ndarray[tuple[int], np.dtype[np.int32]] | None = None
-    fault = _types_fault(metadata, count)
-    if fault is not None:
-        yield fault
-    elif TYPES in metadata:
-        array = metadata.numbers(TYPES)
-        types = None if array is None else array.astype(np.int32)
+    types = _types(metadata, count)
+    if isinstance(types, Finding):
+        yield types
+        types = None
     yield from _tokens(metadata, count, model, types)
     yield from _merges(metadata, model)
     yield from _special(metadata, count, model)
@@ -115,31 +112,28 @@ def _scores(metadata: Metadata, count: int, model: str) -> Iterator[Finding]:
         yield _wrong(SCORES, "has a score that is not a finite number")
 
 
-def _types_fault(metadata: Metadata, count: int) -> Finding | None:
+def _types(metadata: Metadata, count: int) -> Types | Finding | None:
+    """Return the type of each token, what is wrong with them, or None if the file gives none."""
     value = metadata.value(TYPES)
     if value is None:
         return None
-    if value.element is not ValueType.INT32:
+    array = metadata.numbers(TYPES)
+    if value.element is not ValueType.INT32 or array is None:
         return _wrong(TYPES, "is not an array of 32-bit integers")
     if value.count != count:
         return _wrong(TYPES, f"has {value.count} elements for {count} tokens")
-    types = metadata.numbers(TYPES)
-    if types is None or (types.astype(np.int32) < 1).any():
+    types: Types = array.astype(np.int32, copy=False)
+    if (types < 1).any():
         return _wrong(TYPES, f"has a type below 1; 1 to {LAST_TYPE} exist")
-    if (types.astype(np.int32) > LAST_TYPE).any():
+    if (types > LAST_TYPE).any():
         return _wrong(TYPES, f"has a type above {LAST_TYPE}")
-    bytes_ = np.count_nonzero(types.astype(np.int32) == TYPE_BYTE)
-    if bytes_ > 256:
-        return _wrong(TYPES, f"marks {bytes_} tokens as bytes, of which there are 256")
-    return None
+    marked = np.count_nonzero(types == TYPE_BYTE)
+    if marked > 256:
+        return _wrong(TYPES, f"marks {marked} tokens as bytes, of which there are 256")
+    return types
 
 
-def _tokens(
-    metadata: Metadata,
-    count: int,
-    model: str,
-    types: np.ndarray[tuple[int], np.dtype[np.int32]] | None,
-) -> Iterator[Finding]:
+def _tokens(metadata: Metadata, count: int, model: str, types: Types | None) -> Iterator[Finding]:
     """Check each token, and that no two are the same.
 
     Python's keyed hash stands for the token: equal hashes are compared as bytes afterwards, so a
@@ -170,9 +164,7 @@ def _tokens(
         yield _wrong(TOKENS, text, Rule.ENTRY)
 
 
-def _duplicates(
-    metadata: Metadata, hashes: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> Iterator[Finding]:
+def _duplicates(metadata: Metadata, hashes: npt.NDArray[np.int64]) -> Iterator[Finding]:
     distinct, times = np.unique(hashes, return_counts=True)
     if len(distinct) == len(hashes):
         return
