@@ -7,6 +7,6 @@ that came through here.
 
 Order: `reader` (bytes, bounded) → `header` (one pass, structure) → `layout` (where tensors lie) →
 `keys`, `vocabulary`, `hyperparameters`, `dimensions`, `tensors` (meaning, against the tables of
-`families`), all called by `checks`. Structure that cannot be followed raises `MalformedError`, once,
-and ends the scan; wrong meaning is collected as `Finding`s, so that a person sees all that is wrong.
+`families`), all called by `checks`. Structure that cannot be followed raises `MalformedError`,
+once, and ends the scan; wrong meaning is collected as `Finding`s, so that all of it is seen.
 """
