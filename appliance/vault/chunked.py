@@ -22,6 +22,7 @@ Callers bind what a message *is* through `context` and never reuse one for two m
 """
 
 import hmac
+import os
 from typing import Final, TypeAlias
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
@@ -71,15 +72,13 @@ class MessageReader:
         if len(header) != HEADER_SIZE:
             raise IntegrityError("the encrypted data ends inside its header: it was cut off")
         salt, commitment = header[:SALT_SIZE], header[SALT_SIZE:]
-        size = KEY_SIZE + NONCE_SIZE + COMMITMENT_SIZE
-        derived = HKDFExpand(SHA512(), size, _INFO + salt + context).derive(key)
-        if not hmac.compare_digest(derived[KEY_SIZE + NONCE_SIZE :], commitment):
+        self._aead, nonce, expected = _derive(key, salt, context)
+        if not hmac.compare_digest(expected, commitment):
             raise IntegrityError(
                 "the encrypted data belongs to another key or another place, "
                 "or its header was altered"
             )
-        self._aead = AESGCM(derived[:KEY_SIZE])
-        self._base = int.from_bytes(derived[KEY_SIZE : KEY_SIZE + NONCE_SIZE], "big")
+        self._base = int.from_bytes(nonce, "big")
 
     def open_into(self, first: int, sealed: Bytes, plain: memoryview) -> int:
         """Decrypt consecutive chunks from number `first`; return the bytes written to `plain`.
@@ -152,6 +151,18 @@ def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     return message.update(plain) + message.finalize()
 
 
+def seal_secret(key: Bytes, secret: memoryview, context: bytes) -> bytes:
+    """Encrypt a secret shorter than a chunk.
+
+    As `seal`, which buffers the plaintext in memory that nobody wipes; this does not.
+    """
+    if len(secret) >= CHUNK_SIZE:
+        raise ValueError("a secret is shorter than a chunk")
+    salt = os.urandom(SALT_SIZE)
+    aead, nonce, commitment = _derive(key, salt, context)
+    return salt + commitment + aead.encrypt(nonce, secret, None)
+
+
 def open_sealed(key: Bytes, message: bytes, context: bytes) -> bytes:
     """Decrypt a small message whole; raises `IntegrityError` unless it is exactly what was made."""
     try:
@@ -161,3 +172,11 @@ def open_sealed(key: Bytes, message: bytes, context: bytes) -> bytes:
         raise IntegrityError(
             "the encrypted data belongs to another key or another place, or it was altered"
         ) from None
+
+
+def _derive(key: Bytes, salt: bytes, context: bytes) -> tuple[AESGCM, bytes, bytes]:
+    """Return a message's cipher, base nonce and commitment."""
+    size = KEY_SIZE + NONCE_SIZE + COMMITMENT_SIZE
+    derived = HKDFExpand(SHA512(), size, _INFO + salt + context).derive(key)
+    end = KEY_SIZE + NONCE_SIZE
+    return AESGCM(derived[:KEY_SIZE]), derived[KEY_SIZE:end], derived[end:]

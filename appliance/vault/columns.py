@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from appliance.errors import IntegrityError
+from appliance.errors import IntegrityError, SealedError
 from appliance.vault import chunked, envelope
 from appliance.vault.document import context
 from appliance.vault.purpose import Purpose
@@ -51,11 +51,11 @@ class SubjectCipher:
 
     def __init__(self, subject: SubjectKey, key: Secret) -> None:
         self._subject = subject
-        self._key = key
+        self._key: Secret | None = key
 
     def seal(self, place: Place, content: bytes) -> bytes:
         """Encrypt a cell for its place."""
-        message = chunked.encryptor(self._key.view, self._context(place))
+        message = chunked.encryptor(self._usable().view, self._context(place))
         header = f"{_TAG} {chunked.ALGORITHM} {self._subject.version}\n".encode()
         return header + message.update(content) + message.finalize()
 
@@ -70,11 +70,18 @@ class SubjectCipher:
                 "this cell is none of cloister, or was encrypted under another version of its "
                 "subject's key"
             )
-        return chunked.open_sealed(self._key.view, message, self._context(place))
+        return chunked.open_sealed(self._usable().view, message, self._context(place))
 
     def forget(self) -> None:
         """Wipe the key from memory."""
-        self._key.wipe()
+        key, self._key = self._key, None
+        if key is not None:
+            key.wipe()
+
+    def _usable(self) -> Secret:
+        if self._key is None:
+            raise SealedError("this subject's key was forgotten; open it anew")
+        return self._key
 
     def _context(self, place: Place) -> bytes:
         return context(

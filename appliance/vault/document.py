@@ -99,8 +99,7 @@ def key_context(document_id: str, purpose: Purpose, version: int, root_version: 
 
 def wrap(key: Secret, secret: Secret, place: bytes) -> str:
     """Encrypt one secret under another."""
-    message = chunked.encryptor(key.view, place)
-    return base64.b64encode(message.update(secret.view) + message.finalize()).decode()
+    return base64.b64encode(chunked.seal_secret(key.view, secret.view, place)).decode()
 
 
 def unwrap(key: Secret, wrapped: str, place: bytes) -> Secret:

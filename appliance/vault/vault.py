@@ -12,6 +12,7 @@ A purpose's secret is never used itself: `key`, `derive` and `wrap` each use a k
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ class Vault:
         self._directory = directory
         self._document = found
         self._secrets = secrets
+        self._using = threading.Lock()
         self._clock = clock
 
     @classmethod
@@ -104,8 +106,10 @@ class Vault:
             secrets.update(added)
             return changed, root
 
-        self._document = custody.change(self._directory, opener, complete)
-        self._replace(secrets)
+        found = custody.change(self._directory, opener, complete)
+        with self._using:
+            self._document = found
+            self._replace(secrets)
 
     @property
     def sealed(self) -> bool:
@@ -114,7 +118,8 @@ class Vault:
 
     def seal(self) -> None:
         """Forget every secret. What was handed out by `key` is for its holders to forget."""
-        self._replace({})
+        with self._using:
+            self._replace({})
 
     def version(self, purpose: Purpose) -> int:
         """Return the version of a purpose's key that encrypts now."""
@@ -192,16 +197,14 @@ class Vault:
         What was encrypted under an older version is for its room to encrypt anew, after which
         `destroy` ends that version. `rotation` does all three, and goes on after a crash.
         """
-        made: dict[tuple[Purpose, int], Secret] = {}
+        made: Secrets = {}
 
         def renew(found: Document, root: Secret) -> tuple[Document, Secret]:
             changed, secret = changes.with_new_version(found, root, purpose, self._clock())
             made[purpose, changed.keys[-1].version] = secret
             return changed, root
 
-        self._change(opener, renew)
-        # A new mapping, not a changed one: other threads are reading it.
-        self._secrets = {**self._secrets, **made}
+        self._change(opener, renew, made)
         return self.version(purpose)
 
     def destroy(self, purpose: Purpose, version: int, opener: Opener) -> None:
@@ -213,18 +216,24 @@ class Vault:
             opener,
             lambda found, root: (changes.without_version(found, purpose, version), root),
         )
-        remaining = dict(self._secrets)
-        gone = remaining.pop((purpose, version), None)
-        self._secrets = remaining
-        if gone is not None:
-            gone.wipe()
+        with self._using:
+            gone = self._secrets.pop((purpose, version), None)
+            if gone is not None:
+                gone.wipe()
 
     def _change(
-        self, opener: Opener, step: Callable[[Document, Secret], tuple[Document, Secret]]
+        self,
+        opener: Opener,
+        step: Callable[[Document, Secret], tuple[Document, Secret]],
+        made: Secrets | None = None,
     ) -> None:
         if self.sealed:
             raise SealedError(_SEALED)
-        self._document = custody.change(self._directory, opener, step)
+        found = custody.change(self._directory, opener, step)
+        with self._using:
+            # The new secrets are there before the document names them as current.
+            self._secrets.update(made or {})
+            self._document = found
 
     def _replace(self, secrets: Secrets) -> None:
         old, self._secrets = self._secrets, secrets
@@ -235,20 +244,19 @@ class Vault:
         return self._derived(purpose, version, context("cloister-wrap/1", purpose), 32)
 
     def _derived(self, purpose: Purpose, version: int | None, info: bytes, length: int) -> bytes:
-        if not self._secrets:
-            raise SealedError(_SEALED)
         number = self.version(purpose) if version is None else version
-        secret = self._secrets.get((purpose, number))
-        if secret is None:
-            raise IntegrityError(
-                f"version {number} of the {purpose} key is not in this vault: what it encrypted "
-                "belongs to another box, or the key was destroyed"
-            )
-        try:
-            return HKDFExpand(SHA256(), length, info).derive(secret.view)
-        except ValueError:
-            # Another thread sealed the vault since the look-up.
-            raise SealedError(_SEALED) from None
+        # A secret must not be wiped by another thread in the middle: what came out would be
+        # derived from zeros.
+        with self._using:
+            if not self._secrets:
+                raise SealedError(_SEALED)
+            secret = self._secrets.get((purpose, number))
+            if secret is not None:
+                return HKDFExpand(SHA256(), length, info).derive(secret.view)
+        raise IntegrityError(
+            f"version {number} of the {purpose} key is not in this vault: what it encrypted "
+            "belongs to another box, or the key was destroyed"
+        )
 
 
 def inspect(directory: Path, *, clock: Callable[[], datetime] = _now) -> VaultStatus:

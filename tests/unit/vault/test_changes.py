@@ -197,6 +197,34 @@ def test_keys_are_used_while_they_are_renewed(vault: Vault, opener: KeyFile) -> 
     assert vault.version(Purpose.CONTENT) == 21
 
 
+def test_sealing_in_the_middle_of_use_gives_right_keys_or_none(
+    vault: Vault, opener: KeyFile
+) -> None:
+    expected = vault.derive(Purpose.CONTENT, b"info")
+    wrong: list[bytes] = []
+    stop = threading.Event()
+
+    def use() -> None:
+        while not stop.is_set():
+            try:
+                derived = vault.derive(Purpose.CONTENT, b"info")
+            except SealedError:
+                continue
+            if derived != expected:
+                wrong.append(derived)
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        vault.seal()
+        vault.refresh(opener)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
 def _killed_at(step: int, work: Callable[[], None]) -> int:
     """Run `work` in a process that is killed at its step-th system call on files."""
 

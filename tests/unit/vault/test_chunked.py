@@ -132,3 +132,17 @@ def test_the_counter_ends_where_the_specification_says() -> None:
 def test_a_key_of_another_size_is_a_programming_error() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         MessageReader(bytes(16), bytes(HEADER_SIZE), b"")
+
+
+@pytest.mark.parametrize("size", [0, 1, 32, CHUNK_SIZE - 1])
+def test_a_secret_is_sealed_as_any_message(size: int) -> None:
+    secret = os.urandom(size)
+    message = chunked.seal_secret(KEY, memoryview(secret), b"here")
+    for opener in OPENERS:
+        assert opener(KEY, message, b"here") == secret
+    assert chunked.seal_secret(KEY, memoryview(secret), b"here") != message
+
+
+def test_what_is_not_shorter_than_a_chunk_is_no_secret() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        chunked.seal_secret(KEY, memoryview(bytes(CHUNK_SIZE)), b"")
