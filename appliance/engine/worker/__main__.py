@@ -22,6 +22,7 @@ from appliance.engine.worker.lockdown import (
 from appliance.engine.worker.loop import DecodeError, StepLoop
 from appliance.engine.worker.memory import available_bytes
 from appliance.engine.worker.model import LoadError, Model, load
+from appliance.engine.worker.pace import Pace
 from appliance.engine.worker.preload import preload
 from appliance.engine.worker.scheduler import Limits, Scheduler
 from appliance.engine.worker.template import ChatTemplate, TemplateUnusableError
@@ -92,12 +93,14 @@ def serve(channel: Channel, weights: int) -> int:
         cells=geometry.cells,
         batch_tokens=geometry.batch_tokens,
         queue_limit=configure.queue_limit,
+        tile=geometry.tile,
     )
     loop = StepLoop(
         channel,
         Intake(model.vocabulary, template, geometry.slot_tokens),
         Scheduler(limits, sharing=configure.prefix_cache),
         model.decoder,
+        Pace(geometry.tile),
     )
     channel.send(_loaded(model, template, lockdown))
     # What exists now lives as long as the worker; the token path makes no reference cycles.

@@ -44,7 +44,12 @@ class StepLoop:
     """Serves one model over one channel."""
 
     def __init__(
-        self, channel: Channel, intake: Intake, scheduler: Scheduler, decoder: Decoder
+        self,
+        channel: Channel,
+        intake: Intake,
+        scheduler: Scheduler,
+        decoder: Decoder,
+        pace: Pace,
     ) -> None:
         self._channel = channel
         self._intake = intake
@@ -57,7 +62,7 @@ class StepLoop:
         self._decoded = self._prefilled = self._cached = 0
         self._step_seconds = 0.0
         self._gauges_due = 0.0
-        self._pace = Pace()
+        self._pace = pace
 
     def run(self) -> None:
         """Serve.
@@ -133,7 +138,8 @@ class StepLoop:
     def _step(self) -> None:
         began = time.perf_counter()
         scheduler = self._scheduler
-        plan = scheduler.plan(self._pace.prefill_tokens(len(scheduler.running)))
+        depth = scheduler.prefill_depth
+        plan = scheduler.plan(self._pace.prefill_tokens(len(scheduler.running), depth))
         if plan.begun:
             self._channel.send(Begun(ids=tuple(sequence.id for sequence in plan.begun)))
             self._cached += sum(sequence.computed for sequence in plan.begun)
@@ -152,7 +158,7 @@ class StepLoop:
             self._sample(pieces, rows)
         self._prefilled += plan.prefilled
         self._step_seconds = time.perf_counter() - began
-        self._pace.observe(plan.decoding, plan.prefilled, self._step_seconds)
+        self._pace.observe(plan.decoding, plan.prefilled, depth, self._step_seconds)
 
     def _change_cache(self, plan: Plan) -> bool:
         """Carry out the changes; false if a cache that cannot be cut makes the plan void."""

@@ -20,6 +20,9 @@ _KV_TYPES: Final = {"f16": 1, "q8_0": 8, "q4_0": 2}
 _ERROR_LEVEL: Final = 4
 _MAX_SEQUENCES: Final = 256
 """LLAMA_MAX_SEQ (`src/llama-cparams.h`)."""
+_TILE_TOKENS: Final = 64
+"""GGML_FA_TILE_Q (`ggml/src/ggml-cpu/common.h`): with fewer query tokens of a sequence, or another
+KV format than f16, flash attention goes row by row, at about twice the cost."""
 _MIN_PREFILL: Final = 32
 """Tokens of prefill that fit into a step even if every slot decodes."""
 
@@ -57,6 +60,8 @@ class Geometry:
     """All slots share the cells; otherwise each has `slot_tokens` of its own."""
     threads: int
     batch_threads: int
+    tile: int
+    """Tokens of one prompt that attention computes together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,7 @@ def settle(configure: Configure, trained_tokens: int, processors: int) -> Geomet
         unified=unified,
         threads=threads,
         batch_threads=configure.batch_threads or threads,
+        tile=_TILE_TOKENS if configure.flash_attention and configure.kv_type == "f16" else 1,
     )
 
 

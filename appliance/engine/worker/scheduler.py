@@ -27,9 +27,6 @@ from appliance.generation.request import Priority
 RESERVED_CELLS = 32
 """Room to grow that an admission leaves to each running sequence where cells are scarce."""
 
-TILE_TOKENS = 64
-"""Of so many query tokens ggml's attention makes a tile; fewer cost as much as a whole one."""
-
 GATHER_AFTER_STEPS = 8
 """Copying a slot costs about a step; it pays for a sequence that stays."""
 
@@ -48,6 +45,8 @@ class Limits:
     """Cells of the whole cache; `slots` × `slot_tokens` where each slot has its own."""
     batch_tokens: int
     queue_limit: int
+    tile: int = 1
+    """Tokens of one prompt that attention computes together; fewer cost as much as a whole tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +157,11 @@ class Scheduler:
     def has_work(self) -> bool:
         """Whether a step would do anything."""
         return bool(self.running) or len(self.waiting) > 0
+
+    @property
+    def prefill_depth(self) -> int:
+        """How deep in its prompt the oldest prefilling sequence is; 0 if there is none."""
+        return next((one.computed for one in self.running if one.pending > 1), 0)
 
     def submit(self, sequence: Sequence, *, always: bool = False) -> bool:
         """Let a sequence wait for its turn; false if the line is full (`always` overrides)."""
@@ -315,7 +319,7 @@ class Scheduler:
         room = self.limits.cells - self.slots.cells_used - len(decoding)
         prefill = [
             Piece(sequence, sequence.computed, count, count == sequence.pending)
-            for sequence, count in _divide(prefilling, min(budget, room))
+            for sequence, count in _divide(prefilling, min(budget, room), self.limits.tile)
         ]
         plan.prefilled = sum(piece.length for piece in prefill)
         if not self._own_cells:
@@ -362,7 +366,7 @@ def _slot_of(piece: Piece) -> int:
     return piece.sequence.slot
 
 
-def _divide(prefilling: list[Sequence], budget: int) -> Iterator[tuple[Sequence, int]]:
+def _divide(prefilling: list[Sequence], budget: int, tile: int) -> Iterator[tuple[Sequence, int]]:
     """The oldest gets half, so that none starves; the rest goes to whoever is done soonest.
 
     A prompt that is not finished with its share gets whole tiles, if it can have any.
@@ -376,8 +380,8 @@ def _divide(prefilling: list[Sequence], budget: int) -> Iterator[tuple[Sequence,
     counts = dict.fromkeys(prefilling, 0)
     for sequence, wanted in order:
         count = min(wanted, left)
-        if count < sequence.pending - counts[sequence] and counts[sequence] + count >= TILE_TOKENS:
-            count -= (counts[sequence] + count) % TILE_TOKENS
+        if count < sequence.pending - counts[sequence] and counts[sequence] + count >= tile:
+            count -= (counts[sequence] + count) % tile
         counts[sequence] += count
         left -= count
     yield from ((sequence, count) for sequence, count in counts.items() if count)
