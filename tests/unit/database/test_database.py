@@ -314,6 +314,32 @@ def test_no_descriptor_stays_open_after_closing(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_session_that_is_cancelled_at_any_point_leaves_no_trace_and_no_lock(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        async with opened(tmp_path / "box.db") as database:
+            await with_table(database)
+            cancelled = 0
+            for turns in range(60):
+                task = asyncio.create_task(add(database, f"doubtful {turns}"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError:
+                    cancelled += 1
+                # Whatever the cancelled one left, the next one writes.
+                await asyncio.wait_for(add(database, f"sure {turns}"), 10)
+            async with database.reading() as session:
+                found = set(await session.scalars(text("SELECT body FROM note")))
+            assert {f"sure {turns}" for turns in range(60)} <= found
+            assert cancelled > 0
+
+    run(test)
+
+
 NEW = bytes(range(32, 64))
 
 

@@ -178,6 +178,18 @@ def test_what_a_crash_left_is_swept_and_whole_models_stay(
     assert load(store, stored) == WEIGHTS
 
 
+def deleted_but_open() -> list[tuple[str, bytes]]:
+    """Files of this process that have lost their name and still lie on the disk."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        if entry.exists() or not os.path.lexists(entry):
+            continue
+        name = os.readlink(entry)
+        if name.startswith("/") and name.endswith(" (deleted)") and "/memfd:" not in name:
+            found.append((name, entry.open("rb").read()))
+    return found
+
+
 def test_nothing_of_a_model_can_be_read_in_the_box(
     tmp_path: Path, vault: Vault, store: ModelStore
 ) -> None:
@@ -200,6 +212,9 @@ def test_nothing_of_a_model_can_be_read_in_the_box(
             for needle in needles:
                 assert needle not in content, path
                 assert needle not in name.encode()
+        for name, content in deleted_but_open():
+            for needle in needles:
+                assert needle not in content, name
 
     stored = put(store)
     asyncio.run(register())
