@@ -20,6 +20,7 @@ Item: TypeAlias = tuple[str, bytes | Path]
 
 DATABASE: Final = "database/cloister.db"
 VERIFIER_KEY: Final = "audit/log.vkey"
+KEYRING: Final = "audit/keyring"
 LOG: Final = "audit/log"
 JOURNAL: Final = "audit/journal"
 _TRIES: Final = 20
@@ -41,6 +42,7 @@ def log(layout: Layout) -> tuple[Snapshot, list[Item]]:
     """
     directory = layout.audit / "log"
     for _ in range(_TRIES):
+        keyring = _keyring(layout)
         found = take_snapshot(directory)
         try:
             starts = segment_starts(layout.audit / "journal")
@@ -51,7 +53,10 @@ def log(layout: Layout) -> tuple[Snapshot, list[Item]]:
             continue  # a segment was published and removed since it was listed
         if not starts or starts[0] > found.checkpoint.size:
             continue  # published since the checkpoint was read
+        if _keyring(layout) != keyring:
+            continue  # the key was changed since
         return found, [
+            *keyring,
             (VERIFIER_KEY, (layout.audit / "log.vkey").read_bytes()),
             *_tiles(found),
             *segments,
@@ -81,6 +86,14 @@ def model_weights(layout: Layout, file_id: str) -> Item:
 def weights_name(file_id: str) -> str:
     """Return the name of a model's weights in an archive."""
     return f"models/{file_id}/weights.cob"
+
+
+def _keyring(layout: Layout) -> list[Item]:
+    """Return the log's signing keys, encrypted as they lie there; a log of one key has no ring."""
+    try:
+        return [(KEYRING, (layout.audit / "keyring").read_bytes())]
+    except FileNotFoundError:
+        return []
 
 
 def _segment(layout: Layout, start: int) -> bytes:

@@ -23,10 +23,11 @@ import msgspec
 
 from appliance.audit.keys import Signer, VerifierKey
 from appliance.audit.log import Log
-from appliance.audit.note import parse_note, sign_note
+from appliance.audit.note import sign_note
 from appliance.backup import contents, manifest
 from appliance.backup.contents import Item
-from appliance.backup.manifest import Manifest, seal_text
+from appliance.backup.manifest import Manifest
+from appliance.backup.sealing import check_seal, seal_text
 from appliance.database import Database
 from appliance.errors import IntegrityError, UnavailableError
 from appliance.settings import Layout
@@ -103,9 +104,12 @@ def _write(
     inherited = _weights_of(previous, sources) if previous else {}
     vault_json = (layout.keys / FILE_NAME).read_bytes()
     snapshot, log_items = contents.log(layout)
+    vkey = sources.signer.vkey
     file_ids = list(contents.models(layout))
 
     def seal(archive_id: str, digest: bytes) -> bytes:
+        if sources.signer.vkey != vkey:
+            raise UnavailableError("the log's key was changed meanwhile; make the backup again")
         return str(sign_note(seal_text(archive_id, digest), sources.signer)).encode()
 
     with writing(target, vault, vault_json, now, seal) as (archive_id, writer):
@@ -132,7 +136,7 @@ def _write(
             ],
         )
     try:
-        digest = _read_back(target, vault, sources.signer.vkey, names)
+        digest = _read_back(target, vault, vkey, names)
     except BaseException:
         target.unlink()
         raise
@@ -170,20 +174,6 @@ def _read_back(target: Path, vault: Vault, vkey: VerifierKey, names: list[str]) 
     return digest
 
 
-def check_seal(archive: Archive, vkey: VerifierKey) -> bytes:
-    """Verify the box's signature over an archive; return the digest that it is for.
-
-    Raises `IntegrityError` if the box of that key did not sign exactly this.
-    """
-    digest = archive.digest()
-    note = parse_note(archive.seal)
-    if note.text != seal_text(archive.header.id, digest) or not note.verified_by(vkey):
-        raise IntegrityError(
-            f"this backup was not signed by the box {vkey.name}, or was altered since"
-        )
-    return digest
-
-
 @contextmanager
 def first_member(archive: Archive, vault: Vault) -> Iterator[tuple[Manifest, Members]]:
     """Yield a backup's manifest and its other members."""
@@ -199,7 +189,8 @@ def first_member(archive: Archive, vault: Vault) -> Iterator[tuple[Manifest, Mem
 
 def _weights_of(previous: Path, sources: Sources) -> dict[str, str]:
     """Return which archive holds the weights of each model, as an earlier backup knows."""
-    archive = Archive(previous)
-    check_seal(archive, sources.signer.vkey)
-    with first_member(archive, sources.vault) as (found, _):
+    # Encrypted by this vault is enough here: the key that signed it may be gone by now.
+    with first_member(Archive(previous), sources.vault) as (found, _):
+        if found.box != sources.signer.vkey.name:
+            raise IntegrityError("the earlier backup is of another box")
         return found.weights

@@ -41,8 +41,3 @@ def decode(content: bytes) -> Manifest:
         raise IntegrityError(
             "the manifest of this backup cannot be read: use the version of cloister that made it"
         ) from None
-
-
-def seal_text(archive_id: str, digest: bytes) -> str:
-    """Return what the box signs for a backup: the text of a C2SP signed note."""
-    return f"cloister-backup/1\n{archive_id}\n{digest.hex()}\n"

@@ -24,8 +24,9 @@ import msgspec
 from appliance.audit.keys import parse_verifier_key
 from appliance.audit.verify import verify_directory
 from appliance.backup import contents
-from appliance.backup.making import check_seal, first_member
+from appliance.backup.making import first_member
 from appliance.backup.manifest import Manifest
+from appliance.backup.sealing import check_seal, current_key
 from appliance.errors import ConfigurationError, IntegrityError
 from appliance.vault.archive import Archive
 from appliance.vault.document import FILE_NAME
@@ -49,7 +50,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     log_size: int
     vault_generation: int
     vkey: str
-    """The verifier key that signed it. Compare it with one kept outside of the box."""
+    """The log's first verifier key. Compare it with one kept outside of the box."""
 
 
 def restore(
@@ -83,8 +84,10 @@ def restore(
         key_text = (place / contents.VERIFIER_KEY).read_text(encoding="utf-8").strip()
         if vkey is not None and vkey.strip() != key_text:
             raise IntegrityError("this backup is of another box: its verifier key differs")
-        digest = check_seal(newest, parse_verifier_key(key_text))
         _check_log(place, key_text, manifest)
+        first = parse_verifier_key(key_text)
+        signer = current_key(place / contents.LOG, manifest.log_size, first)
+        digest = check_seal(newest, signer)
         for name in ("audit/staging", "run"):
             _make_folders(place, PurePosixPath(name))
     return Restored(

@@ -19,7 +19,7 @@ _TAG: Final = "cloister-wrap/1"
 def seal(key: bytes, purpose: Purpose, version: int, name: str, secret: bytes) -> bytes:
     """Encrypt `secret` under the wrapping key of a purpose's version."""
     header = f"{_TAG} {chunked.ALGORITHM} {version}\n".encode()
-    return header + chunked.seal(key, secret, _context(purpose, version, name))
+    return header + chunked.seal_secret(key, memoryview(secret), _context(purpose, version, name))
 
 
 def version(envelope: bytes) -> int:

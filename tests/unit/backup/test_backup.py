@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from appliance.audit.entries import BOX
 from appliance.audit.events import BackupRestored
+from appliance.audit.keyring import Keyring
 from appliance.audit.keys import Ed25519Signer
 from appliance.audit.log import Log
 from appliance.audit.verify import verify_directory
@@ -329,6 +330,42 @@ def test_a_backup_that_the_box_did_not_sign_restores_nothing(site: Site) -> None
     with pytest.raises(IntegrityError, match="not signed"):
         site.restore()
     assert list(site.elsewhere.iterdir()) == []
+
+
+def test_a_log_whose_key_was_changed_is_backed_up_and_goes_on(tmp_path: Path) -> None:
+    root = tmp_path / "ringed"
+    root.mkdir()
+    layout = Layout(root)
+    layout.config.write_text("")
+    opener = KeyFile(tmp_path / "safe.key")
+    vault = Vault.create(layout.keys, opener)
+    layout.audit.mkdir()
+    secret = vault.key(Purpose.AUDIT_SIGNING)
+    ring = Keyring.create(layout.audit, name=NAME, secret=secret)
+    log = Log.create(layout.audit, origin=NAME, signer=ring)
+    event = BackupRestored(backup="x", backup_digest="sha256:00")
+    for _ in range(2):
+        log.append_sync(event, BOX)
+        log.change_key()
+
+    async def back_up() -> Made:
+        database = await Database.open(layout.database, vault.key(Purpose.DATABASE))
+        box = Sources(layout=layout, vault=vault, database=database, log=log, signer=ring)
+        made = await make(tmp_path / "one", box)
+        await database.close()
+        return made
+
+    made = asyncio.run(back_up())
+    log.close_sync()
+    restored = restore([tmp_path / "one"], tmp_path / "again", opener)
+    assert restored.digest == made.digest
+    audit = Layout(tmp_path / "again").audit
+    again = Log.open(audit, signer=Keyring.open(audit, name=NAME, secret=secret))
+    again.append_sync(event, BOX)
+    again.close_sync()
+    report = verify_directory(audit / "log", restored.vkey)
+    assert report.problems == ()
+    assert report.size == restored.log_size + 1
 
 
 def test_the_key_that_somebody_kept_decides(site: Site) -> None:
