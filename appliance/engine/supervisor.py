@@ -31,6 +31,7 @@ from appliance.engine.wire import (
     Loaded,
     LoadFailed,
     Step,
+    WireError,
 )
 from appliance.errors import Code, UnavailableError
 from appliance.generation.outcome import Ending, Failed, Finished, FinishReason, NotServed, Usage
@@ -41,6 +42,10 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 FRUITLESS_RESTARTS = 6
 """Workers that died in a row, nothing achieved, before the model is given up."""
+
+
+class _WorkerDiedError(Exception):
+    """The channel closed before the model was loaded."""
 
 
 class Supervisor:
@@ -210,13 +215,17 @@ class Supervisor:
                 f"the model did not load within {self._settings.load_seconds:.0f} s; "
                 "raise engine.load_seconds or take a smaller model"
             ) from None
+        except _WorkerDiedError as death:
+            status = await self._stop_worker()
+            raise UnavailableError(f"the worker died while loading ({status}): {death}") from None
         except UnavailableError:
             await self._stop_worker()
             raise
         finally:
             self._loading = None
 
-    async def _stop_worker(self) -> None:
+    async def _stop_worker(self) -> str:
+        """End the worker if it still lives; how it ended, in words."""
         channel, self._channel = self._channel, None
         process, self._process = self._process, None
         if self._watchdog is not None:
@@ -224,9 +233,10 @@ class Supervisor:
             self._watchdog = None
         if channel is not None:
             channel.close()
-        if process is not None:
-            process.kill()
-            await process.exited()
+        if process is None:
+            return "not started"
+        process.kill()  # nothing to one that is dead already
+        return await process.exited()
 
     def _serve(self) -> None:
         """The worker is ready: send what waits and watch."""
@@ -245,7 +255,14 @@ class Supervisor:
         for held in self._custody.due():
             if held.crashes or held.tokens:
                 self._resumed += 1
-            channel.send(held.message())
+            try:
+                channel.send(held.message())
+            except (WireError, OverflowError):
+                unspeakable = NotServed(
+                    code=Code.INVALID_REQUEST,
+                    message="The request holds a number or a text too large for any model.",
+                )
+                self._end(held.generation.id, unspeakable)
 
     def _take(self, message: FromWorker) -> None:
         """One message from the worker."""

@@ -4,12 +4,39 @@ Contract: renders and tokenizes the prompt and checks it against vocabulary and 
 ever cut: a prompt that does not fit is refused, with both numbers.
 """
 
+import math
+
 from appliance.engine.wire import Generate
 from appliance.engine.worker.answer import Answer
 from appliance.engine.worker.template import ChatTemplate
 from appliance.engine.worker.vocabulary import Vocabulary
 from appliance.errors import Code, refuse
 from appliance.generation.prompt import Chat, Text
+from appliance.generation.sampling import Sampling
+
+
+def check_sampling(sampling: Sampling) -> None:
+    """Refuse values on which llama.cpp would end the process, or choose nonsense.
+
+    Raises `RefusalError`.
+    """
+    numbers = {
+        "temperature": (sampling.temperature, 0.0, 100.0),
+        "top_k": (sampling.top_k, 0, math.inf),
+        "top_p": (sampling.top_p, 0.0, 1.0),
+        "min_p": (sampling.min_p, 0.0, 1.0),
+        "repeat_penalty": (sampling.repeat_penalty, 1e-3, 1e3),
+        "repeat_last_n": (sampling.repeat_last_n, -1, math.inf),
+        "frequency_penalty": (sampling.frequency_penalty, -1e3, 1e3),
+        "presence_penalty": (sampling.presence_penalty, -1e3, 1e3),
+    }
+    for name, (value, least, most) in numbers.items():
+        if not least <= value <= most:  # also refuses what is not a number
+            raise refuse(
+                Code.INVALID_REQUEST, f"{name} must lie between {least} and {most}.", param=name
+            )
+    if any(math.isnan(bias) or bias == math.inf for _, bias in sampling.logit_bias):
+        raise refuse(Code.INVALID_REQUEST, "A logit bias must be a number.", param="logit_bias")
 
 
 class Intake:
@@ -30,6 +57,7 @@ class Intake:
         tokens = self._tokens(message)
         if not tokens:
             raise refuse(Code.INVALID_REQUEST, "The prompt is empty.", param="prompt")
+        check_sampling(message.request.sampling)
         self._check_ids([token for token, _ in message.request.sampling.logit_bias], "logit_bias")
         if len(tokens) >= self._context_tokens:
             raise refuse(

@@ -78,6 +78,11 @@ class Sampler:
             self._chain = None
 
 
+def _look_back(tokens: int, context_tokens: int) -> int:
+    """llama.cpp sets the memory for them aside at once: no more than there can be."""
+    return context_tokens if tokens < 0 else min(tokens, context_tokens)
+
+
 def _parts(
     sampling: Sampling,
     seed: int,
@@ -94,7 +99,7 @@ def _parts(
     if has_penalties(sampling):
         yield llama.llama_sampler_init_penalties(
             vocabulary,
-            sampling.repeat_last_n if sampling.repeat_last_n >= 0 else context_tokens,
+            _look_back(sampling.repeat_last_n, context_tokens),
             sampling.repeat_penalty,
             sampling.frequency_penalty,
             sampling.presence_penalty,

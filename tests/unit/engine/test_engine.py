@@ -258,6 +258,13 @@ def test_zero_tokens_are_zero_tokens(small_model: Path) -> None:
     assert said.finished.reason is FinishReason.LENGTH
 
 
+def test_a_request_that_cannot_be_sent_is_an_ending_not_an_exception(small_model: Path) -> None:
+    request = asking(sampling=Sampling(top_k=1 << 70))
+    said = with_model(small_model, lambda engine: say(engine, request))
+    assert isinstance(said.ending, NotServed)
+    assert said.ending.code is Code.INVALID_REQUEST
+
+
 def test_an_unknown_model_is_an_ending_not_an_exception() -> None:
     async def body() -> None:
         said = await collect(Engine().generate("none", asking(), domain="ward"))

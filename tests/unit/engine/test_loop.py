@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.engine.wire import (
     Begun,
@@ -28,6 +30,7 @@ from appliance.engine.worker.scheduler import Limits, Scheduler
 from appliance.errors import Code
 from appliance.generation.outcome import Finished, FinishReason, NotServed
 from appliance.generation.prompt import Chat, Message, Tokens
+from appliance.generation.sampling import Sampling
 from tests.support.engine_talk import asking
 
 SIZES = {"sequences": 4, "queue_limit": 8, "batch_tokens": 128, "threads": 1, "batch_threads": 1}
@@ -220,3 +223,32 @@ def test_a_resumed_generation_that_was_over_just_ends(model: Model) -> None:
     assert ending.reason is FinishReason.LENGTH
     assert ending.usage.completion_tokens == 16
     assert channel.tokens(2) == ()
+
+
+numbers = st.one_of(st.floats(), st.floats(-2, 2), st.just(0.0), st.just(1.0))
+whole = st.one_of(st.integers(-3, 50), st.sampled_from([2**31 - 1, -(2**31), 2**31, 2**63]))
+samplings = st.builds(
+    Sampling,
+    temperature=numbers,
+    top_k=whole,
+    top_p=numbers,
+    min_p=numbers,
+    seed=st.none() | st.integers(0, 2**32 - 1),
+    repeat_penalty=numbers,
+    repeat_last_n=whole,
+    frequency_penalty=numbers,
+    presence_penalty=numbers,
+    logit_bias=st.lists(st.tuples(st.integers(-2, 400), numbers), max_size=4).map(tuple),
+    ignore_eos=st.booleans(),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(samplings, st.none() | st.integers(0, 8), st.lists(st.text(max_size=3), max_size=3))
+def test_no_parameters_whatever_harm_the_worker(
+    model: Model, sampling: Sampling, max_tokens: int | None, stop: list[str]
+) -> None:
+    tokens = 8 if max_tokens is None else max_tokens
+    message = generate(1, 5, 6, sampling=sampling, max_tokens=tokens, stop=tuple(stop))
+    ending = run(model, (0, message)).endings[1].ending
+    assert isinstance(ending, Finished | NotServed)
