@@ -24,9 +24,7 @@ _SET_MEMORY = 64 << 20
 
 _START = re.compile(r"(?<![^\W_])[^\W_]|(?<=[a-z])[0-9]")
 _WORD = r"(?![^\W_])(?![ \-]?[0-9])(?![:.\-][0-9a-fA-F]{2})"
-_PLAIN = re.compile(
-    rf"[A-Za-z]?[a-z]+{_WORD}(?![ .,\-]{{1,2}}[0-9])|[a-z]{{4,}}(?![^\W_])(?![ .,\-]{{1,2}}[0-9])"
-)
+_PLAIN = re.compile(rf"[A-Za-z]?[a-z]+{_WORD}(?![ .,\-]{{1,2}}[0-9])")
 """An ordinary word: no identifier begins with it."""
 _PLAIN_OR_SMALL = re.compile(
     rf"{_PLAIN.pattern}|[A-Z]{{1,7}}(?![^\W_])(?![ .\-][A-Z]{{0,4}}[ \-]?[0-9])"
@@ -34,6 +32,10 @@ _PLAIN_OR_SMALL = re.compile(
     r"|[0-9]{1,3}(?![^\W_])(?![ .,:/\-]{1,2}[0-9A-Za-z])"
 )
 """Also a word in capitals or a small number, with nothing that could go with it behind."""
+
+
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}[:.\-][0-9A-Fa-f]{2,4}[:.\-]")
+"""A hardware address may hold no digit."""
 
 
 class _StartSet:
@@ -87,7 +89,7 @@ class PatternDetector:
     def find(self, window: Window) -> list[Span]:
         """Finds of every rule, in offsets of `window.raw`."""
         spans: list[Span] = []
-        if window.digits:
+        if window.digits or _HEXADECIMAL.search(window.text, window.begin):
             self._match_at_starts(self._sure, window, spans)
             if window.alone or not self._explained.isdisjoint(window.sightings.groups):
                 self._match_at_starts(self._unsure, window, spans)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables stay whole)
 """How well the default policy finds what other people's documents hold; JSON lines on stdout.
 
 Reads `../shared/pii/dev` beside the repository (or the folder given as the first argument):
@@ -60,7 +61,12 @@ def recognizers(screening: Screening, folder: Path, misses: bool) -> None:
         count["touched"] += max(0, len(spans) - expected)
         if misses and (own != expected or len(spans) != expected):
             found = [(s.type, case["text"][s.start : s.end], s.score) for s in spans]
-            print(json.dumps({"kind": kind, "text": case["text"], "expected": expected, "found": found}, ensure_ascii=False))
+            print(
+                json.dumps(
+                    {"kind": kind, "text": case["text"], "expected": expected, "found": found},
+                    ensure_ascii=False,
+                )
+            )
     total: Counter[str] = Counter()
     for kind, count in sorted(counts.items()):
         total.update(count)
@@ -69,12 +75,15 @@ def recognizers(screening: Screening, folder: Path, misses: bool) -> None:
     print(
         json.dumps(
             {
-                "bench": "recognizers", **total,
+                "bench": "recognizers",
+                **total,
                 "recall_own_type": round(total["found"] / total["expected"], 4),
                 "recall_any_type": round(total["covered"] / total["expected"], 4),
                 "precision_own_type": round(total["found"] / (total["found"] + total["wrong"]), 4),
-                "precision_any_type": round(total["covered"] / (total["covered"] + total["touched"]), 4),
-            }  # fmt: skip
+                "precision_any_type": round(
+                    total["covered"] / (total["covered"] + total["touched"]), 4
+                ),
+            }
         )
     )
 
@@ -98,17 +107,50 @@ def research(screening: Screening, folder: Path, misses: bool) -> None:
             spans_of[gold["type"]] += 1
             whole[gold["type"]] += hit == len(places)
             gone[gold["type"]] += hit > 0
-            if misses and hit < len(places) and gold["type"] not in ("GPE", "TITLE", "NRP", "AGE", "ORGANIZATION", "STREET_ADDRESS", "PERSON"):
-                print(json.dumps({"missed": gold["type"], "value": text[gold["start"] : gold["end"]], "text": text[max(0, gold["start"] - 60) : gold["end"] + 30]}, ensure_ascii=False))
+            if (
+                misses
+                and hit < len(places)
+                and gold["type"]
+                not in ("GPE", "TITLE", "NRP", "AGE", "ORGANIZATION", "STREET_ADDRESS", "PERSON")
+            ):
+                print(
+                    json.dumps(
+                        {
+                            "missed": gold["type"],
+                            "value": text[gold["start"] : gold["end"]],
+                            "text": text[max(0, gold["start"] - 60) : gold["end"] + 30],
+                        },
+                        ensure_ascii=False,
+                    )
+                )
             for i in range(gold["start"], gold["end"]):
                 masked[i] = ""
         for span in spans:
             extra = sum(bool(masked[i]) for i in range(span.start, span.end))
             over[span.type] += extra
             if misses and extra:
-                print(json.dumps({"over": span.type, "value": text[span.start : span.end], "text": text[max(0, span.start - 60) : span.end + 30]}, ensure_ascii=False))
+                print(
+                    json.dumps(
+                        {
+                            "over": span.type,
+                            "value": text[span.start : span.end],
+                            "text": text[max(0, span.start - 60) : span.end + 30],
+                        },
+                        ensure_ascii=False,
+                    )
+                )
     for type in sorted(spans_of):
-        print(json.dumps({"bench": "research", "type": type, "spans": spans_of[type], "masked_whole": round(whole[type] / spans_of[type], 4), "touched": round(gone[type] / spans_of[type], 4)}))
+        print(
+            json.dumps(
+                {
+                    "bench": "research",
+                    "type": type,
+                    "spans": spans_of[type],
+                    "masked_whole": round(whole[type] / spans_of[type], 4),
+                    "touched": round(gone[type] / spans_of[type], 4),
+                }
+            )
+        )
     print(json.dumps({"bench": "research_over", **dict(over.most_common())}))
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (texts stay whole)
 """How fast scrubbing is, on one core; JSON lines on stdout. CPU time: neighbours do not count.
 
 Per case: 16,000 characters as a whole (milliseconds, p50 and p99), and in chunks of one to six
@@ -101,7 +102,16 @@ def main() -> None:
     print(json.dumps({"bench": "redaction_load", "seconds": round(time.perf_counter() - start, 3)}))
     scrubber = screening.input_scrubber(Subject())
     for name in CASES:
-        print(json.dumps({"bench": "redaction", "policy": policy, "case": name, **measure(scrubber, text_of(name))}))
+        print(
+            json.dumps(
+                {
+                    "bench": "redaction",
+                    "policy": policy,
+                    "case": name,
+                    **measure(scrubber, text_of(name)),
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ def _fi_hetu(text: str) -> bool:
 
 
 def _de_licence(text: str) -> bool:
-    """Eleven characters: authority, number, check character, issue."""
-    return any(c.isdigit() for c in text)
+    """Eleven characters: authority, number, check, issue; DE and nine digits is a VAT number."""
+    return any(c.isdigit() for c in text) and not (text[:2] == "DE" and text[2:].isdigit())
 
 
 def _pl_id(text: str) -> bool:
