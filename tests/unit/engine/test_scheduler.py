@@ -107,7 +107,7 @@ arrivals = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(
     arrivals,
-    st.sampled_from([256, 200, 130, 96]),
+    st.sampled_from([384, 256, 200, 130, 96]),
     st.sampled_from([8, 32]),
     st.sampled_from([None, 1, 8]),
 )
