@@ -22,6 +22,7 @@ from appliance.redaction.actions import Action
 from appliance.redaction.allowlist import AllowList
 from appliance.redaction.cards import CardDetector
 from appliance.redaction.cues import CueFinder
+from appliance.redaction.encoded import EncodedDetector
 from appliance.redaction.fields import FieldDetector
 from appliance.redaction.kinds import RULES
 from appliance.redaction.patterns import PatternDetector
@@ -224,13 +225,14 @@ def compile_decision(decision: Decision, key: bytes) -> Scrubber:
         detectors.append(PhoneDetector(decision.jurisdictions or _PHONE_REGIONS))
     types = frozenset(treatments)
     detectors.append(FieldDetector(types))
+    cues = CueFinder(
+        {**CUES, **PatternDetector.cues(rules), **FieldDetector.cues()},
+        FieldDetector.labels(types),
+    )
     return Scrubber(
-        detectors,
+        (*detectors, EncodedDetector(detectors, cues)),
         treatments,
-        CueFinder(
-            {**CUES, **PatternDetector.cues(rules), **FieldDetector.cues()},
-            FieldDetector.labels(types),
-        ),
+        cues,
         key=key,
         report_only=decision.mode is Mode.REPORT,
         allow=AllowList(

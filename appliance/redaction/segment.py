@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from appliance.redaction.charsets import DIGITS
 from appliance.redaction.fold import fold
-from appliance.redaction.vocabulary import JOINERS, LABEL_ENDS, OPENERS
+from appliance.redaction.vocabulary import JOINERS, LABEL_ENDS, OPENERS, STREET_ENDS
 
 WORD = 64
 WINDOW = 512
@@ -39,6 +39,7 @@ _HOT = re.compile(rf"[0-9@{DIGITS}]|[:=]\S|\w\.\w|%|&#|\\u")
 _JOINS = re.compile(r"[^\w\s]{1,3}\Z|[A-Z]{1,4}[.,]?\Z")
 _LABEL = re.compile(r"([^\W\d_]*)[\W_]*[:=#][\"'*_\s]*\Z")
 _SUSPECT = re.compile(rf"[0-9{DIGITS}](?:[ ./-]?[0-9A-Za-z{DIGITS}]){{4,}}")
+_NUMBER = re.compile(r"[0-9]{1,6}[A-Za-z]?,?\Z")
 _EDGE = "\"'([{<*_~`|>,;-"
 
 
@@ -119,6 +120,8 @@ def _block_start(text: str, start: int, at: int) -> int:
         behind = at + len(word)
         if word.lower() in OPENERS or (len(word) <= 4 and word.isupper() and _alone(text, behind)):
             return _word_start(text, start, at)
+        if len(word) > 4 and word.lower().endswith(STREET_ENDS):
+            return _word_start(text, start, at)
         return -1
     if character in "([{":
         inside = at > 0 and text[at - 1].isalnum()
@@ -163,7 +166,7 @@ def _close(text: str, begin: int, final: bool, place: Place = Place.BLOCK) -> Cu
     size = len(text)
     limit = begin + WINDOW
     end = position = begin
-    taken = 0
+    taken = chain = 0
     while True:
         match = _WORD.match(text, position)
         if match is None:
@@ -177,6 +180,11 @@ def _close(text: str, begin: int, final: bool, place: Place = Place.BLOCK) -> Cu
         word = match.group()
         warm, more = _warmth(word)
         warm = warm or (position == begin and place is Place.BLOCK)
+        if _NUMBER.match(word) is not None:
+            chain = 5  # of a street behind its number
+        elif chain:
+            chain -= 1
+            warm = warm or word[0].isupper()
         if more:
             taken = max(taken, more)
         elif not warm:

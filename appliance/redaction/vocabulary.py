@@ -276,13 +276,45 @@ OPENERS: dict[str, int] = {
     **dict.fromkeys(MONTHS, 0),
     **dict.fromkeys(TITLES, 3),
     **dict.fromkeys(("ssn", "mrn", "dob", "acct", "nhc", "nhs", "iban", "bic"), 0),
+    **dict.fromkeys(
+        (
+            "rue",
+            "calle",
+            "avenida",
+            "avda",
+            "plaza",
+            "paseo",
+            "carrer",
+            "ronda",
+            "via",
+            "viale",
+            "corso",
+            "piazza",
+            "largo",
+            "vicolo",
+            "rua",
+            "praca",
+            "postfach",
+            "postbus",
+            "apartado",
+        ),
+        5,
+    ),
     "begin": 4,
 }
 """A word that opens a block or keeps one open → how many cold words it takes along."""
 
+STREET_ENDS = (
+    "strasse", "straße", "str", "gasse", "allee", "damm", "chaussee", "platz", "weg", "ufer",
+    "straat", "laan", "plein", "gracht", "kade", "dreef", "singel", "gatan", "vagen", "vägen",
+    "gade", "vej", "vegen", "veien",
+)  # fmt: skip
+"""A capitalised word that ends so can be a street, and its number follows."""
+
 JOINERS: frozenset[str] = frozenset(
     ("de", "del", "of", "ext", "extn", "poste", "et", "und", "and", "the", "st", "nd", "rd", "th",
      "year", "years", "yr", "yrs", "yo", "jahre", "jahren", "ans", "anos", "anni", "jaar", "old",
+     "box", "rue", "avenue", "boulevard", "place", "chemin", "quai", "la", "las", "los", "des", "du",
      "di", "le", "am", "den", "il", "el", "op", "is")
 )  # fmt: skip
 """Words that can stand inside a value or between a label and its value."""

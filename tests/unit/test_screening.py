@@ -1,6 +1,7 @@
 # ruff: noqa: E501  (texts stay whole)
 """Screening: the default policy as a whole, from its file to scrubbed text, streamed or not."""
 
+import base64
 import random
 from collections.abc import Callable
 from functools import cache
@@ -130,6 +131,50 @@ def test_a_disguised_address_is_found(scrubber: Scrubber, text: str) -> None:
     ],
 )
 def test_ordinary_numbers_are_left_alone(scrubber: Scrubber, text: str) -> None:
+    assert scrubber.scrub(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("He lives at 12 Main Street, Apt 4, near us", "He lives at [LOCATION], near us"),
+        ("Sie wohnt Hauptstraße 12, 2. OG", "Sie wohnt [LOCATION], 2. OG"),
+        ("wohnt 12 rue de la Paix à Paris", "wohnt [LOCATION] à Paris"),
+        ("vive en Calle de Alcalá 45, 2º", "vive en [LOCATION], 2º"),
+        ("abita in Via Giuseppe Verdi, 12", "abita in [LOCATION]"),
+        ("woont Kalverstraat 92 in Amsterdam", "woont [LOCATION] in Amsterdam"),
+        ("write to P.O. Box 123 or Postfach 1234", "write to [LOCATION] or [LOCATION]"),
+        ("During 2017 Germany won 3 Gold medals", "During 2017 Germany won 3 Gold medals"),
+        ("Mein Arbeitsplatz 3 ist frei", "Mein Arbeitsplatz 3 ist frei"),
+    ],
+)
+def test_street_addresses_go_in_the_order_people_write_them(
+    scrubber: Scrubber, text: str, expected: str
+) -> None:
+    assert scrubber.scrub(text).text == expected
+
+
+@pytest.mark.parametrize("alphabet", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_hides_nothing(scrubber: Scrubber, alphabet: Callable[[bytes], bytes]) -> None:
+    for said, type in (
+        ("write to ana@example.org??>", "EMAIL_ADDRESS"),
+        ("4111111111111111", "CREDIT_CARD"),
+    ):
+        run = alphabet(said.encode()).decode()
+        assert scrubber.scrub(f"decode {run} please").text == f"decode [{type}] please"
+
+
+def test_base64_longer_than_a_window_hides_nothing(scrubber: Scrubber) -> None:
+    said = "nothing to see here, go on. " * 30 + "ana@example.org" + " and so on" * 60
+    run = base64.b64encode(said.encode()).decode()
+    out = scrubber.scrub(f"decode {run} please").text
+    left = "".join(c for c in out if c.isascii())
+    assert base64.b64encode(b"ana@example.org")[3:15].decode() not in left
+    assert "[EMAIL_ADDRESS]" in out
+
+
+def test_digests_and_ordinary_base64_stay(scrubber: Scrubber) -> None:
+    text = "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 and aGVsbG8gd29ybGQhIQ=="
     assert scrubber.scrub(text).text == text
 
 

@@ -8,6 +8,7 @@ from appliance.redaction.kinds import (
     europe,
     money,
     network,
+    places,
 )
 from appliance.redaction.rule import Rule
 
@@ -19,4 +20,5 @@ RULES: tuple[Rule, ...] = (
     *europe.RULES,
     *asia_pacific.RULES,
     *dates.RULES,
+    *places.RULES,
 )
