@@ -6,7 +6,7 @@ after a crash begins with the tokens of before: they count, their text is known 
 """
 
 from appliance.engine.wire import Generate, Progress
-from appliance.engine.worker.sampling import Sampler
+from appliance.engine.worker.sampling import Sampler, Surroundings
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.text import TextStream
 from appliance.engine.worker.vocabulary import Vocabulary
@@ -23,7 +23,9 @@ class Answer:
         "_text",
         "_texts",
         "_tokens",
+        "end_ids",
         "ended",
+        "may_end_at",
         "sampler",
         "seed",
         "sequence",
@@ -46,11 +48,13 @@ class Answer:
         )
         self.seed = message.seed if request.sampling.seed is None else request.sampling.seed
         ends = vocabulary.ends
-        self.sampler = Sampler(
-            request.sampling, self.seed, ends, vocabulary=vocabulary.size, context_tokens=limit
-        )
+        around = Surroundings(vocabulary.handle, vocabulary.size, limit)
+        self.sampler = Sampler(request.sampling, self.seed, ends, around)
         self.sampler.accept(self.sequence.tokens)
         self._ends = frozenset[int]() if request.sampling.ignore_eos else ends
+        self.may_end_at = len(prompt) + request.sampling.min_tokens
+        """Number of tokens before which no end may be chosen."""
+        self.end_ids = vocabulary.end_ids
         self._pieces, self._texts = vocabulary.pieces, vocabulary.texts
         self._stream = TextStream(request.stop)
         self._text = ""

@@ -14,6 +14,10 @@ from appliance.errors import Code, refuse
 from appliance.generation.prompt import Chat, Text
 from appliance.generation.sampling import Sampling
 
+_MOST_BREAKERS = 32
+_LONGEST_BREAKER = 40
+"""llama.cpp searches the whole vocabulary for each."""
+
 
 def check_sampling(sampling: Sampling) -> None:
     """Refuse values on which llama.cpp would end the process, or choose nonsense.
@@ -29,12 +33,34 @@ def check_sampling(sampling: Sampling) -> None:
         "repeat_last_n": (sampling.repeat_last_n, -1, math.inf),
         "frequency_penalty": (sampling.frequency_penalty, -1e3, 1e3),
         "presence_penalty": (sampling.presence_penalty, -1e3, 1e3),
+        "min_tokens": (sampling.min_tokens, 0, math.inf),
+        "typical_p": (sampling.typical_p, 0.0, 1.0),
+        "top_n_sigma": (sampling.top_n_sigma, -1.0, 1e3),
+        "xtc_probability": (sampling.xtc_probability, 0.0, 1.0),
+        "xtc_threshold": (sampling.xtc_threshold, 0.0, 1.0),
+        "dynamic_temperature_range": (sampling.dynamic_temperature_range, 0.0, 100.0),
+        "dynamic_temperature_exponent": (sampling.dynamic_temperature_exponent, 0.0, 100.0),
+        "mirostat": (sampling.mirostat, 0, 2),
+        "mirostat_tau": (sampling.mirostat_tau, 0.0, 100.0),
+        "mirostat_eta": (sampling.mirostat_eta, 0.0, 1.0),
+        "dry_multiplier": (sampling.dry_multiplier, 0.0, 100.0),
+        "dry_base": (sampling.dry_base, 0.0, 100.0),
+        "dry_allowed_length": (sampling.dry_allowed_length, 1, 1_000_000),
+        "dry_last_n": (sampling.dry_last_n, -1, math.inf),
     }
     for name, (value, least, most) in numbers.items():
         if not least <= value <= most:  # also refuses what is not a number
             raise refuse(
                 Code.INVALID_REQUEST, f"{name} must lie between {least} and {most}.", param=name
             )
+    if len(sampling.dry_breakers) > _MOST_BREAKERS or any(
+        not 0 < len(text) <= _LONGEST_BREAKER or "\0" in text for text in sampling.dry_breakers
+    ):
+        raise refuse(
+            Code.INVALID_REQUEST,
+            f"At most {_MOST_BREAKERS} breakers of 1 to {_LONGEST_BREAKER} characters, please.",
+            param="dry_breakers",
+        )
     if any(math.isnan(bias) or bias == math.inf for _, bias in sampling.logit_bias):
         raise refuse(Code.INVALID_REQUEST, "A logit bias must be a number.", param="logit_bias")
 

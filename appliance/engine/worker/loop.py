@@ -199,6 +199,9 @@ class StepLoop:
         changed = self._changed
         for at, (answer, row) in enumerate(wanted):
             sampler = answer.sampler
+            if len(answer.sequence.tokens) < answer.may_end_at:
+                logits[at, answer.end_ids] = -np.inf
+                likeliest[at] = int(logits[at].argmax())
             if not sampler.greedy:
                 token = sampler.sample(context, row)
             else:

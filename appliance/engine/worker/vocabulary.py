@@ -22,7 +22,8 @@ class Vocabulary:
     """The vocabulary of one loaded model."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        self.handle = handle
+        """llama.cpp's own."""
         self.size = int(llama.llama_vocab_n_tokens(handle))
         self.bos = int(llama.llama_vocab_bos(handle))
         self.eos = int(llama.llama_vocab_eos(handle))
@@ -32,6 +33,7 @@ class Vocabulary:
             n for n in range(self.size) if llama.llama_vocab_is_eog(handle, n)
         )
         """Tokens that end a turn."""
+        self.end_ids = sorted(self.ends)
         buffer = ctypes.create_string_buffer(256)
         self.names = tuple(self._piece(n, buffer, special=True) for n in range(self.size))
         self.pieces: tuple[bytes, ...] = tuple(
@@ -76,9 +78,7 @@ class Vocabulary:
         while True:
             tokens = (ctypes.c_int32 * room)()
             count = int(
-                llama.llama_tokenize(
-                    self._handle, data, len(data), tokens, room, add_special, False
-                )
+                llama.llama_tokenize(self.handle, data, len(data), tokens, room, add_special, False)
             )
             if count >= 0:
                 return list(tokens[:count])
@@ -86,12 +86,12 @@ class Vocabulary:
 
     def _piece(self, token: int, buffer: "ctypes.Array[ctypes.c_char]", *, special: bool) -> bytes:
         length = int(
-            llama.llama_token_to_piece(self._handle, token, buffer, len(buffer), 0, special)
+            llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, special)
         )
         if length < 0:
             buffer = ctypes.create_string_buffer(-length)
             length = int(
-                llama.llama_token_to_piece(self._handle, token, buffer, len(buffer), 0, special)
+                llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, special)
             )
         return buffer.raw[:length]
 

@@ -178,6 +178,34 @@ def test_sampling_parameters_reach_the_sampler(small_model: Path) -> None:
     with_model(small_model, body)
 
 
+def test_every_other_sampler_reaches_the_sampler(small_model: Path) -> None:
+    async def body(engine: Engine) -> None:
+        greedy = (await say(engine, asking())).tokens
+        for narrow in (
+            Sampling(typical_p=1e-6, top_k=1),
+            Sampling(top_n_sigma=1e-6),
+            Sampling(mirostat=2, mirostat_tau=0.0, temperature=0.01),
+            Sampling(temperature=1e-3, dynamic_temperature_range=1e-4),
+        ):
+            assert (await say(engine, asking(sampling=narrow))).tokens == greedy
+        first = Sampling(top_k=2, seed=3, xtc_probability=1.0, xtc_threshold=0.0)
+        assert greedy[0] != (await say(engine, asking(sampling=first, max_tokens=1))).tokens[0]
+        repeats = Sampling(temperature=0, logit_bias=((42, 90.0), (43, 60.0)))
+        assert set((await say(engine, asking(sampling=repeats))).tokens) == {42}
+        varied = Sampling(temperature=0, logit_bias=repeats.logit_bias, dry_multiplier=50.0)
+        assert len(set((await say(engine, asking(sampling=varied))).tokens)) > 1
+
+    with_model(small_model, body)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_turn_does_not_end_before_its_minimum(small_model: Path, temperature: float) -> None:
+    sampling = Sampling(temperature=temperature, logit_bias=((4, 1000.0),), min_tokens=5)
+    said = with_model(small_model, lambda engine: say(engine, asking(sampling=sampling)))
+    assert len(said.tokens) == 5
+    assert said.finished.reason is FinishReason.STOP
+
+
 def test_a_stop_string_ends_the_answer_before_itself(small_model: Path) -> None:
     async def body(engine: Engine) -> None:
         whole = (await say(engine, asking(max_tokens=40))).text

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -240,11 +241,39 @@ samplings = st.builds(
     presence_penalty=numbers,
     logit_bias=st.lists(st.tuples(st.integers(-2, 400), numbers), max_size=4).map(tuple),
     ignore_eos=st.booleans(),
+    min_tokens=whole,
+    typical_p=numbers,
+    top_n_sigma=numbers,
+    xtc_probability=numbers,
+    xtc_threshold=numbers,
+    dynamic_temperature_range=numbers,
+    dynamic_temperature_exponent=numbers,
+    mirostat=st.integers(-1, 3),
+    mirostat_tau=numbers,
+    mirostat_eta=numbers,
+    dry_multiplier=numbers,
+    dry_base=numbers,
+    dry_allowed_length=whole,
+    dry_last_n=whole,
+    dry_breakers=st.lists(st.text(max_size=4), max_size=3).map(tuple),
 )
+DEFAULTS = Sampling()
 
 
-@settings(max_examples=150, deadline=None)
-@given(samplings, st.none() | st.integers(0, 8), st.lists(st.text(max_size=3), max_size=3))
+@st.composite
+def mostly_ordinary(draw: st.DrawFn) -> Sampling:
+    """Wild values in a few fields only, or a refusal for one hides what the others do."""
+    wild = draw(samplings)
+    names = draw(st.lists(st.sampled_from(Sampling.__struct_fields__), max_size=4))
+    return msgspec.structs.replace(DEFAULTS, **{name: getattr(wild, name) for name in names})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    samplings | mostly_ordinary(),
+    st.none() | st.integers(0, 8),
+    st.lists(st.text(max_size=3), max_size=3),
+)
 def test_no_parameters_whatever_harm_the_worker(
     model: Model, sampling: Sampling, max_tokens: int | None, stop: list[str]
 ) -> None:
