@@ -76,15 +76,29 @@ def store(files: Files, staging: Path, path: Path, data: bytes) -> None:
 
     Its bytes are durable on return; its name is after `sync_directory(path.parent)`.
     """
+    store_all(files, staging, {path: data})
+
+
+def store_all(files: Files, staging: Path, contents: dict[Path, bytes]) -> None:
+    """As `store`, for several files: all are written before the first is synced.
+
+    A journalling file system makes them durable in one go then; one after the other, each sync
+    would wait for a commit of its own.
+    """
     # Named after its target: the journal's thread and the tiles' never write the same names.
-    draft = staging / path.name
-    descriptor = files.create(draft)
+    drafts = {staging / f"{number}.{path.name}": path for number, path in enumerate(contents)}
+    descriptors: list[int] = []
     try:
-        write_all(files, descriptor, data)
-        files.sync(descriptor)
+        for draft, path in drafts.items():
+            descriptors.append(files.create(draft))
+            write_all(files, descriptors[-1], contents[path])
+        for descriptor in descriptors:
+            files.sync(descriptor)
     finally:
-        files.close(descriptor)
-    files.replace(draft, path)
+        for descriptor in descriptors:
+            files.close(descriptor)
+    for draft, path in drafts.items():
+        files.replace(draft, path)
 
 
 def make_directories(files: Files, path: Path) -> None:

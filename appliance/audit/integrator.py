@@ -10,9 +10,10 @@ Not safe for two threads at once; the log holds a lock around it.
 
 import errno
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from appliance.audit.checkpoint import Checkpoint
-from appliance.audit.files import Files, make_directories, store, sync_directory
+from appliance.audit.files import Files, make_directories, store, store_all, sync_directory
 from appliance.audit.frontier import Frontier
 from appliance.audit.journal import frame_batch
 from appliance.audit.keys import Signer
@@ -20,6 +21,9 @@ from appliance.audit.layout import Layout
 from appliance.audit.note import Note, sign_note
 from appliance.audit.publication import FILE, Publication, outgrown
 from appliance.audit.tiles import CHECKPOINT, ENTRIES, WIDTH, Tile, right_edge
+
+_AT_ONCE = 64
+"""Files open together while tiles are written."""
 
 
 class Integrator:
@@ -140,13 +144,13 @@ class Integrator:
         self._published, self._note = self.size, note
 
     def _write(self, tiles: dict[Tile, bytes]) -> None:
-        touched = set()
-        for tile, data in tiles.items():
-            path = self._layout.log / tile.path
-            if path.parent not in touched:
-                make_directories(self._files, path.parent)
-                touched.add(path.parent)
-            store(self._files, self._layout.staging, path, data)
+        contents = {self._layout.log / tile.path: data for tile, data in tiles.items()}
+        touched = {path.parent for path in contents}
+        for directory in touched:
+            make_directories(self._files, directory)
+        pairs = iter(contents.items())
+        while chunk := dict(islice(pairs, _AT_ONCE)):
+            store_all(self._files, self._layout.staging, chunk)
         for directory in touched:
             sync_directory(self._files, directory)
 
