@@ -139,6 +139,29 @@ _TITLE = re.compile(
 )  # fmt: skip
 
 
+_NAME = (
+    r"[A-Z\u0391-\u03a9\u0410-\u042f][\w'\-]*\.?"
+    r"(?:[ ](?:(?:van|von|de|del|der|den|di|da|la|le|du|y|ten|ter|zu)[ ]){0,3}[A-Z\u0391-\u03a9\u0410-\u042f][\w'\-]+)"
+)
+_PHRASE = re.compile(
+    r"(?:\b(?:name(?:'s| is)|name ist|ich hei(?:ss|ß)e|je m'appelle|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome e|"
+    r"ik heet|mijn naam is|regards|sincerely|yours(?: truly| faithfully| sincerely)?|gr(?:u|ue)(?:ss|ß)en?|cordialement|salutations|"
+    r"saludos|atentamente|saluti|groeten?|signed(?: by)?|unterzeichnet|firmado(?: por)?)[,:!]?\s{1,3})",
+    re.IGNORECASE,
+)
+_RELATION = re.compile(
+    r"\b(?:patient|patientin|patienten|paciente|paziente|customer|client|cliente|klant|husband|wife|son|daughter|mother|father|brother|"
+    r"sister|colleague|friend|nurse|surgeon|physician|consultant|ehemann|ehefrau|sohn|tochter|mutter|vater|bruder|schwester|mari|femme|"
+    r"fils|fille|frere|marido|esposa|hijo|hija|madre|padre|hermano|hermana|moglie|marito|figlio|figlia|fratello|sorella|zoon|dochter|"
+    r"moeder|vader|broer|zus|named|called|Kunde|Kundin|Patientin|Patienten|Ehemann|Ehefrau|Sohn|Tochter|Mutter|Vater|Bruder|Schwester),?[ ]"
+)
+_ONE_NAME = re.compile(_NAME + "{0,3}")
+_TWO_NAMES = re.compile(_NAME + "{1,3}")
+_NO_NAME = frozenset(
+    ["the", "a", "an", "this", "that", "these", "our", "your", "his", "her", "its", "my", "i", "we", "you", "he", "she", "it", "they", "in", "on", "at", "for", "to", "from", "not", "no", "yes", "der", "die", "das", "ein", "eine", "le", "la", "les", "un", "une", "el", "los", "las", "una", "il", "lo", "de", "het", "een", "mr", "mrs", "ms", "dr", "herr", "frau", "page", "hospital", "department", "clinic", "bank"]
+)
+
+
 class FieldDetector:
     """Finds the values of labelled fields and the names behind titles, for `types`."""
 
@@ -165,11 +188,31 @@ class FieldDetector:
                 continue
             self._capture(window, LABELS[phrase], phrase, end, spans)
         if "PERSON" in self._types:
+            self._announced(window, spans)
             for start, _ in sightings.groups.get("title", ()):
                 match = _TITLE.match(text, start)
                 if match is not None:
                     spans.append(window.span(*match.span(1), "PERSON", 0.8, "L2", "title"))
         return spans
+
+    @staticmethod
+    def _announced(window: Window, out: list[Span]) -> None:
+        """Names that a phrase announces: "my name is", "Regards,", "her daughter"."""
+        text = window.text
+        if not text[window.begin : window.begin + 1].isupper():
+            return
+        floor = max(0, window.begin - 48)
+        for phrase, name in ((_PHRASE, _ONE_NAME), (_RELATION, _TWO_NAMES)):
+            for match in phrase.finditer(text, floor, window.begin):
+                if match.end() != window.begin:
+                    continue
+                found = name.match(text, window.begin)
+                if found is None:
+                    continue
+                first = found.group().split()[0].rstrip(".").lower()
+                if first not in _NO_NAME and first not in MONTHS:
+                    end = found.end() - (found.group()[-1] == ".")
+                    out.append(window.span(window.begin, end, "PERSON", 0.7, "L2", "announced"))
 
     def _capture(
         self, window: Window, label: Label, phrase: str, end: int, out: list[Span]

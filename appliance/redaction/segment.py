@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from appliance.redaction.charsets import DIGITS
 from appliance.redaction.fold import fold
-from appliance.redaction.vocabulary import JOINERS, LABEL_ENDS, OPENERS, STREET_ENDS
+from appliance.redaction.vocabulary import JOINERS, LABEL_ENDS, NAME_CUES, OPENERS, STREET_ENDS
 
 WORD = 64
 WINDOW = 512
@@ -120,6 +120,8 @@ def _block_start(text: str, start: int, at: int) -> int:
         behind = at + len(word)
         if word.lower() in OPENERS or (len(word) <= 4 and word.isupper() and _alone(text, behind)):
             return _word_start(text, start, at)
+        if _name_may_follow(text, at):
+            return _word_start(text, start, at)
         if len(word) > 4 and word.lower().endswith(STREET_ENDS):
             return _word_start(text, start, at)
         return -1
@@ -139,6 +141,21 @@ def _block_start(text: str, start: int, at: int) -> int:
         word = _letters_before(text, begin, at)
         return begin if word in LABEL_ENDS else -1
     return _word_start(text, start, at)
+
+
+def _name_may_follow(text: str, at: int) -> bool:
+    """Whether the word before the capital at `at`, a comma or line end aside, announces a name."""
+    floor = max(0, at - 24)
+    end = at
+    while end > floor and (text[end - 1].isspace() or text[end - 1] == ","):
+        end -= 1
+    begin = end
+    while begin > floor and text[begin - 1].isalpha():
+        begin -= 1
+    if begin in (end, floor) or end == at:
+        return False
+    word = text[begin:end].lower()
+    return (word if word.isascii() else fold(word).text.lower()) in NAME_CUES
 
 
 def _alone(text: str, behind: int) -> bool:
@@ -180,7 +197,9 @@ def _close(text: str, begin: int, final: bool, place: Place = Place.BLOCK) -> Cu
         word = match.group()
         warm, more = _warmth(word)
         warm = warm or (position == begin and place is Place.BLOCK)
-        if _NUMBER.match(word) is not None:
+        if position == begin and place is Place.BLOCK and word[0].isupper():
+            chain = 4  # of a name
+        elif _NUMBER.match(word) is not None:
             chain = 5  # of a street behind its number
         elif chain:
             chain -= 1

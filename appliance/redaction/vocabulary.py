@@ -304,6 +304,20 @@ OPENERS: dict[str, int] = {
 }
 """A word that opens a block or keeps one open → how many cold words it takes along."""
 
+NAME_CUES: frozenset[str] = frozenset(
+    _words(
+        "is, name, ist, est, es, appelle, llamo, chiamo, heet, heisse, heiße, called, named, "
+        "regards, sincerely, yours, truly, faithfully, grüßen, gruß, grüße, gruss, cordialement, salutations, "
+        "saludos, atentamente, saluti, groeten, groet, signed, by, unterzeichnet, firmado, "
+        "patient, patientin, patienten, paciente, paziente, customer, client, kunde, kundin, cliente, klant, "
+        "husband, wife, son, daughter, mother, father, brother, sister, colleague, friend, nurse, surgeon, "
+        "physician, consultant, ehemann, ehefrau, sohn, tochter, mutter, vater, bruder, schwester, "
+        "mari, femme, fils, fille, frère, sœur, marido, esposa, hijo, hija, madre, padre, hermano, hermana, "
+        "moglie, marito, figlio, figlia, fratello, sorella, zoon, dochter, moeder, vader, broer, zus"
+    )
+)
+"""Words behind which a capitalised word may be a person's name."""
+
 STREET_ENDS = (
     "strasse", "straße", "str", "gasse", "allee", "damm", "chaussee", "platz", "weg", "ufer",
     "straat", "laan", "plein", "gracht", "kade", "dreef", "singel", "gatan", "vagen", "vägen",

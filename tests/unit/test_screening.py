@@ -154,6 +154,24 @@ def test_street_addresses_go_in_the_order_people_write_them(
     assert scrubber.scrub(text).text == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello, my name is Dan Tailor and I", "Hello, my name is [PERSON] and I"),
+        ("Guten Tag, mein Name ist Jürgen Groß.", "Guten Tag, mein Name ist [PERSON]."),
+        ("Bonjour, je m'appelle Anne de la Tour", "Bonjour, je m'appelle [PERSON]"),
+        ("Best regards,\nAna Ruiz\nWard 4", "Best regards,\n[PERSON]\nWard 4"),
+        ("We saw the patient John Smith again", "We saw the patient [PERSON] again"),
+        ("her daughter Mary Jane Fox called", "her daughter [PERSON] called"),
+        ("Patient Discharge Summary", "Patient Discharge Summary"),
+        ("The name is The Beacon", "The name is The Beacon"),
+        ("the answer is Berlin", "the answer is Berlin"),
+    ],
+)
+def test_names_that_a_phrase_announces_go(scrubber: Scrubber, text: str, expected: str) -> None:
+    assert scrubber.scrub(text).text == expected
+
+
 @pytest.mark.parametrize("alphabet", [base64.b64encode, base64.urlsafe_b64encode])
 def test_base64_hides_nothing(scrubber: Scrubber, alphabet: Callable[[bytes], bytes]) -> None:
     for said, type in (
