@@ -421,7 +421,7 @@ class LogVerification:
     def entry(self, number: int, data: bytes, path: str) -> None:
         """Check what an entry says of itself, and follow a change of keys."""
         try:
-            entry = json.loads(data)
+            entry = json.loads(data.decode("utf-8"))
             told, time, boot = entry["seq"], entry["time"], entry["boot"]
             mono, action = int(entry["mono"]), entry["action"]
         except (ValueError, KeyError, TypeError):
