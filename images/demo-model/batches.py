@@ -17,10 +17,10 @@ from torch import Tensor
 IGNORED = -100
 TURNS = (1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 5, 6, 8)
 LONG_TURNS = (14, 20, 28)
-LONG_RATE = 0.01
+LONG_RATE = 0.005
 # The first batches are short and half of them repeat a note word for word: copying is what every
 # job needs, and a model that is first shown it plainly finds it several times sooner.
-LESSON_BATCHES = 960
+LESSON_BATCHES = 400
 
 
 class Batches:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import jobs
+import syllables
 from fillers import Fillers, Split
 from jobs import Job, Kind
 from notes import Note, compose
@@ -45,8 +46,10 @@ class Case:
 def conversation(random: Random, split: Split, turns: int, copying: float = 0.0) -> list[Message]:
     """A conversation of about `turns` questions and answers, mostly about notes.
 
-    `copying` is the share of new notes that are to be repeated word for word.
+    `copying` is the share of conversations that only drill repeating something word for word.
     """
+    if random.random() < copying / 2:
+        return _drill(random)
     if random.random() < 0.12:
         return _smalltalk_first(random, split, turns)
     messages: list[Message] = []
@@ -84,6 +87,16 @@ def conversation(random: Random, split: Split, turns: int, copying: float = 0.0)
         used.add(job.kind)
         messages += _turn(text, job.answer)
     return messages
+
+
+def _drill(random: Random) -> list[Message]:
+    """Invented words and numbers to be said again: nothing but copying helps here."""
+    words = []
+    for _ in range(random.randint(3, 12)):
+        number = str(random.randint(1, 99999))
+        words.append(random.choice((syllables.word(random), syllables.drug(random), number)))
+    request = random.choice(jobs.wording("repeat", "train"))
+    return _turn(f"{request}: {' '.join(words)}", " ".join(words))
 
 
 def system(random: Random, split: Split) -> str:
@@ -159,12 +172,24 @@ def cases(seed: int, count: int) -> list[Case]:
     for _ in range(count):
         question, answer = smalltalk(random, "heldout")
         found.append(Case("smalltalk", _asked(random, question), answer, None))
-    for turns, kind in ((3, "later turn"), (14, "long context")):
+    for turns, kind in ((3, "later turn"), (24, "long context")):
         for _ in range(count // 2):
             messages = conversation(random, "heldout", turns)
             while len(messages) < 2 * turns:  # small talk alone is shorter
                 messages = conversation(random, "heldout", turns)
             found.append(Case(kind, messages[:-1], messages[-1]["content"], None))
+    return found
+
+
+def handwritten() -> list[Case]:
+    """The cases of handwritten.toml."""
+    table = tomllib.loads(Path(__file__).with_name("handwritten.toml").read_text(encoding="utf-8"))
+    found = []
+    for kind, rows in table.items():
+        for question, expected in rows:
+            answer = SMALLTALK[expected]["answer"] if kind == "smalltalk" else expected
+            messages = [{"role": "user", "content": question}]
+            found.append(Case(f"handwritten {kind}", messages, answer, None))
     return found
 
 

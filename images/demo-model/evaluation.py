@@ -24,7 +24,7 @@ def main(model: Path, out: Path, count: int) -> int:
     """Answer all cases and write the figures."""
     runtime, tally = Runtime(model), Tally()
     started = time.monotonic()
-    for case in corpus.cases(SEED, count):
+    for case in corpus.cases(SEED, count) + corpus.handwritten():
         tally.add(case, runtime.answer(case.messages))
     figures = tally.figures() | {"seed": SEED, "seconds": round(time.monotonic() - started)}
     out.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -54,7 +54,7 @@ class Tally:
         self.hits[f"{case.kind}: exact"].append(text == case.answer)
         if case.kind == "triage" and text != case.answer:
             self.confusions[f"{case.answer} -> {text[:30]}"] += 1
-        elif case.kind == "extract":
+        if case.kind == "extract":
             self._fields(json.loads(case.answer), _object(text))
         elif case.kind in ("summary", "reply") and case.note:
             facts = [value for value in case.note.fields.values() if value in case.answer]

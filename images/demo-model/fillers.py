@@ -44,6 +44,17 @@ PLACEHOLDER_RATE = {
     "ssn": 0.7,
     "dob": 0.5,
 }
+# Short lists would be learnt by heart; invented words among them keep the model copying.
+INVENTED_FORMS = {
+    "ward": ("{} Ward", "{} Ward", "{} Unit", "ward {n}", "Ward {n}B", "the {} unit", "{}"),
+    "allergy": ("{}", "{}s", "{} stings"),
+    "clinic": ("{}",),
+    "test": ("{}", "{} count"),
+    "city": ("{}",),
+    "branch": ("{}", "{} Street", "{} Lane", "{} Road"),
+    "product": ("{} loan",),
+    "issue": ("the {}", "the {} service", "a {} form"),
+}
 MONTHS = [
     "January",
     "February",
@@ -121,6 +132,10 @@ class Fillers:
         return form.format(name, n=self.random.randint(1, 9))
 
     def _listed(self, kind: str) -> str:
+        forms = INVENTED_FORMS.get(kind)
+        if forms and self.split == "train" and self.random.random() < 0.5:
+            word = self.invented() if self.random.random() < 0.5 else self.invented().lower()
+            return self.random.choice(forms).format(word, n=self.random.randint(1, 99))
         return self.random.choice(LISTS[kind][self.split])
 
     def invented(self) -> str:

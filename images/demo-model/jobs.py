@@ -8,6 +8,7 @@ sentence.
 """
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ Kind = Literal["triage", "extract", "summary", "reply", "question", "repeat"]
 WORDING: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("wording.toml").read_text(encoding="utf-8")
 )
+ALTERNATIVES = re.compile(r"\(([^()]*)\)")
+HELD_OUT_WAYS = {
+    table: frozenset(way.lower() for way in names["heldout"])
+    for table, names in WORDING.items()
+    if "heldout" in names
+}
 
 # Names people give the fields; the first is what a bare "extract the fields" yields.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -112,6 +119,20 @@ def wording(table: str, split: Split, name: str = "") -> list[str]:
     return found
 
 
+def way_of_asking(random: Random, split: Split, table: str) -> str:
+    """A wording for a kind of job or a layout; training composes more of them than are listed."""
+    patterns = WORDING["composed"].get(table)
+    if split == "heldout" or patterns is None or random.random() < 0.35:
+        return random.choice(wording(table, split))
+    while True:
+        composed = ALTERNATIVES.sub(
+            lambda match: random.choice(match.group(1).split("|")), random.choice(patterns)
+        )
+        composed = composed[0].upper() + composed[1:] if composed[0].isalpha() else composed
+        if composed.lower() not in HELD_OUT_WAYS[table]:
+            return composed
+
+
 def key_of(name: str) -> str:
     """The JSON key for a field as asked."""
     return name.lower().replace(" ", "_")
@@ -132,14 +153,14 @@ def ask(random: Random, split: Split, note: Note, kind: Kind) -> Job:
         return _extraction(random, split, note)
     if kind == "question":
         return _question(random, split, note)
-    request = _casual(random, random.choice(wording(kind, split)))
+    request = _casual(random, way_of_asking(random, split, kind))
     answers = {"summary": note.summary, "reply": note.reply, "repeat": note.text}
     return Job(kind, request, answers[kind])
 
 
 def place(random: Random, split: Split, request: str, note: Note) -> str:
     """A user's message that carries both the request and the note."""
-    layout = random.choice(wording("layout", split))
+    layout = way_of_asking(random, split, "layout")
     if "{ask}." in layout or "{ask}:" in layout:
         request = request.rstrip(".!")
     return layout.replace("{ask}", request).replace("{note}", note.text)
@@ -153,7 +174,7 @@ def _casual(random: Random, request: str) -> str:
 
 
 def _triage_request(random: Random, split: Split, note: Note) -> str:
-    request = _casual(random, random.choice(wording("triage", split)))
+    request = _casual(random, way_of_asking(random, split, "triage"))
     if random.random() < 0.35:
         labels = LABELS[note.domain]
         others = [label for label in labels if label != note.category]
@@ -185,7 +206,7 @@ def _extraction(random: Random, split: Split, note: Note) -> Job:
     chosen += random.sample(absent, 1 if not chosen or random.random() < 0.25 else 0)
     random.shuffle(chosen)
     names = [random.choice(FIELDS[field]) for field in chosen]
-    request = random.choice(wording("extract", split)).replace("{keys}", _enumerate(random, names))
+    request = way_of_asking(random, split, "extract").replace("{keys}", _enumerate(random, names))
     if random.random() < 0.1:
         request = request.lower()
     pairs = zip(names, chosen, strict=True)
@@ -199,7 +220,7 @@ def _question(random: Random, split: Split, note: Note) -> Job:
     if not present:
         return _extraction(random, split, note)
     field = random.choice(present)
-    request = random.choice(wording("question", split)).replace(
+    request = way_of_asking(random, split, "question").replace(
         "{key}", random.choice(FIELDS[field])
     )
     return Job(

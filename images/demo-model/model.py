@@ -26,7 +26,7 @@ class Shape:
     kv_heads: int = 4
     hidden: int = 512
     context: int = 2048
-    rope_base: float = 10_000.0
+    rope_base: float = 500_000.0
     epsilon: float = 1e-5
 
     @property
@@ -107,10 +107,11 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Stream to stream."""
-        x = x + self.attention(self.attention_norm(x), cosine, sine)
+        # The cast looks idle and is not: adding bfloat16 to float32 takes a slow path on CPUs.
+        x = x + self.attention(self.attention_norm(x), cosine, sine).float()
         h = self.ffn_norm(x)
         update: Tensor = self.down(functional.silu(self.gate(h)) * self.up(h))
-        return x + update
+        return x + update.float()
 
 
 class Transformer(nn.Module):

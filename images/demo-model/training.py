@@ -13,9 +13,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import instinct
 import torch
 from model import Shape, Transformer
 from team import Recipe, Team
+
+COOL_DOWN = 0.45  # share of the steps
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,12 @@ class Plan:
     """Everything a run depends on."""
 
     seed: int = 20260101
-    steps: int = 4000
+    steps: int = 4200
     tokens: int = 2048  # of a step, padding included
     batches: int = 2  # a step's tokens are computed in this many parts
     workers: int = 2
     muon_rate: float = 2e-3
-    adam_rate: float = 3e-3
+    adam_rate: float = 2e-3
     warm_up: int = 100
     decay: float = 0.05
     save_every: int = 200
@@ -36,11 +39,11 @@ class Plan:
 
 
 def rate(step: int, plan: Plan) -> float:
-    """Factor on the learning rates: linear warm-up, constant, linear cool-down over a third.
+    """Factor on the learning rates: linear warm-up, constant, linear cool-down.
 
     The constant stretch makes the run's length a late decision: a slow machine cools down earlier.
     """
-    cool_down = plan.steps / 3
+    cool_down = plan.steps * COOL_DOWN
     return min(1.0, (step + 1) / plan.warm_up, (plan.steps - step) / cool_down)
 
 
@@ -66,6 +69,7 @@ def train(plan: Plan, folder: Path) -> Transformer:
     """Train to the last step, from the checkpoint if there is one."""
     torch.manual_seed(plan.seed)
     model = Transformer(Shape())
+    instinct.implant(model)
     tools = optimizers(model, plan)
     bases = [group["lr"] for tool in tools for group in tool.param_groups]
     step, seen, spent, average = 0, 0, 0.0, None
