@@ -113,6 +113,12 @@ class CardDetector:
         if end < len(text) and text[end].isalpha() and text[end].isupper():
             return 0.0
         cued = window.cued(("card", "cvv"), start, end, tight=False)
+        if last - first > 4 and not cued:
+            # Of so many groups only evenly spaced ones are believed, and only a whole row of them.
+            size = run[first][1] - start
+            around = (run[i] for i in (first - 1, last + 1) if 0 <= i < len(run))
+            if any(e - s == size for s, e in around):
+                return 0.0
         sizes = tuple(e - s for s, e in run[first : last + 1])
         if len(sizes) == 1:
             return 0.95 if count >= 14 or cued or window.only(start, end) else 0.45
@@ -125,8 +131,8 @@ class CardDetector:
             return 0.9
         if even and count >= 14 and len(set(sizes)) == 1:
             # Evenly spaced digits are a number of their own only if the row ends with them.
-            around = [run[i][1] - run[i][0] for i in (first - 1, last + 1) if 0 <= i < len(run)]
-            if sizes[0] not in around:
+            around = (run[i] for i in (first - 1, last + 1) if 0 <= i < len(run))
+            if all(e - s != sizes[0] for s, e in around):
                 return 0.9
         return 0.8 if cued else 0.0
 

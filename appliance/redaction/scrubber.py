@@ -38,6 +38,7 @@ BUDGET_S = 2.0
 
 _SPACE = re.compile(r"\s")
 _KEY_END = re.compile(r"-----END [A-Z ]{0,30}-----")
+_LONG = 96
 _KEY_TAIL = 48
 _KEY_LIMIT = 16_384
 _JSON_NUMBER = re.compile(r"\":\s*\Z")
@@ -159,6 +160,8 @@ class Stream:
         """`_held` holds a trigger that is not judged yet, or an open block."""
         self._place = Place.BETWEEN
         self._searched = 0
+        self._patience = 0
+        """Not worth a look before so much is held: a long block is read again at each look."""
         self._blank = True
         """Only white space so far."""
         self._swallow = 0
@@ -190,6 +193,9 @@ class Stream:
         if self._dead:
             raise ValueError("the stream has ended")
         held = self._held + chunk
+        if len(held) < self._patience:
+            self._held = held
+            return ""
         if self._warm or self._swallow or TRIGGER.search(chunk) is not None:
             return self._drain(held, final=False)
         # Nothing can begin here: everything but the last, perhaps unfinished, word is ready.
@@ -257,7 +263,10 @@ class Stream:
         self._held = text[position:]
         self._offset = base + position
         self._searched = max(0, searched - position)
-        self._warm = self._place is not Place.BETWEEN or TRIGGER.search(self._held) is not None
+        size = len(self._held)
+        opened = self._place is not Place.BETWEEN
+        self._patience = size + size // 6 if opened and size > _LONG else 0
+        self._warm = opened or TRIGGER.search(self._held) is not None
         return "".join(out)
 
     def _block(self, text: str, found: Cut, base: int, out: list[str], *, final: bool) -> int:

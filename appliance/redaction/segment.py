@@ -23,7 +23,7 @@ from appliance.redaction.fold import fold
 from appliance.redaction.vocabulary import JOINERS, LABEL_ENDS, NAME_CUES, OPENERS, STREET_ENDS
 
 WORD = 64
-WINDOW = 512
+WINDOW = 1024
 REACH = 160
 LEFT = 96
 RIGHT = 40
