@@ -95,7 +95,10 @@ def _forbid_dumping() -> bool:
 def _leave_the_network() -> bool:
     if _libc.unshare(_CLONE_NEWNET) == 0:
         return True
-    return bool(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
+    left = bool(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
+    # New credentials may have cleared the wish to die with the parent: prctl(2).
+    _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    return left
 
 
 def _limit_resources() -> bool:

@@ -335,8 +335,10 @@ class Scheduler:
         With cells of their own, only sequences of consecutive slots are computed in one pass.
         """
         running = self.running
+        if len(running) < 2:
+            return
         taken = [sequence.slot for sequence in running]
-        if not running or max(taken) - min(taken) < len(taken):
+        if max(taken) - min(taken) < len(taken):
             self._scattered_steps = 0
             return
         self._scattered_steps += 1

@@ -31,9 +31,9 @@ report = lock_down()
 """
 
 
-def inside(code: str) -> None:
+def inside(code: str, prologue: str = PROLOGUE) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROLOGUE + code],
+        [sys.executable, "-c", prologue + code],
         capture_output=True,
         text=True,
         timeout=60,
@@ -90,6 +90,24 @@ while len(done) < 2: pass
 assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 assert bytearray(64 << 20)
 """
+    )
+
+
+def test_an_ordinary_user_can_lock_itself_down_as_well() -> None:
+    """As a service does: without any capability, so by way of a user namespace."""
+    ordinary = PROLOGUE.replace(
+        "report = lock_down()",
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\nreport = lock_down()",
+    )
+    inside(
+        """
+assert set(report.refused) <= {"no-network"}, report  # a container may forbid user namespaces
+with open(f"/proc/self/fd/{memfd}", "rb") as file:
+    assert file.read() == b"weights"
+denied(lambda: os.open("/etc/hostname", os.O_RDONLY))
+denied(lambda: socket.socket())
+""",
+        ordinary,
     )
 
 
