@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 import re2
+from ahocorasick_rs import AhoCorasick
 
 from appliance.redaction.rule import Rule
 from appliance.redaction.spans import Span
@@ -74,7 +75,7 @@ class PatternDetector:
             for need in rule.needs:
                 by_need.setdefault(need, []).append(rule)
         self._by_need = by_need
-        self._needs = re.compile("|".join(sorted(map(re.escape, by_need), key=len, reverse=True)))
+        self._needs = AhoCorasick(list(by_need)).find_matches_as_strings if by_need else None
         self._explained = {name for groups in self._groups.values() for name in groups}
 
     @staticmethod
@@ -95,10 +96,10 @@ class PatternDetector:
                 self._match_at_starts(self._unsure, window, spans)
         elif not self._explained.isdisjoint(window.sightings.groups):
             self._match_at_starts(self._unsure, window, spans)
-        if self._by_need:
+        if self._needs is not None:
             block = window.text[max(0, window.begin - 1) :].lower()
             tried: set[str] = set()
-            for need in dict.fromkeys(self._needs.findall(block)):
+            for need in dict.fromkeys(self._needs(block, overlapping=True)):
                 for rule in self._by_need[need]:
                     if rule.name not in tried:
                         tried.add(rule.name)
