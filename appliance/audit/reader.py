@@ -16,6 +16,7 @@ from appliance.audit.tiles import CHECKPOINT, ENTRIES, WIDTH, Tile
 from appliance.errors import IntegrityError
 
 _CACHED_TILES = 64
+_TRIES = 3
 
 
 class LogReader:
@@ -80,11 +81,13 @@ class LogReader:
 
         Raises IntegrityError when there is none.
         """
-        for path in self._places(tile):
-            try:
-                return (self._directory / path).read_bytes()
-            except FileNotFoundError:
-                continue
+        for _ in range(_TRIES):
+            for path in self._places(tile):
+                try:
+                    return (self._directory / path).read_bytes()
+                except FileNotFoundError:
+                    # On a running box it was outgrown between the listing and now.
+                    continue
         raise IntegrityError(f"The log's file {tile.path} is missing.")
 
     def _places(self, tile: Tile) -> list[str]:

@@ -26,6 +26,7 @@ from tests.support.audit_logs import (
     SIGNER,
     VKEY,
     SetClock,
+    UnsyncedFiles,
     build_log,
     closed,
     opened,
@@ -116,6 +117,24 @@ def test_a_log_verifies_while_it_is_being_written(tmp_path: Path) -> None:
         await log.close()
 
     asyncio.run(run())
+
+
+def test_a_reader_of_an_earlier_size_goes_on_reading_while_the_log_grows(tmp_path: Path) -> None:
+    log = Log.create(tmp_path, origin=ORIGIN, signer=SIGNER, files=UnsyncedFiles())
+    for number in range(10):
+        log.append_sync(opened(number), ACTOR)
+    log.publish()
+    reader = LogReader(log.directory, 10)
+    root = reader.root()
+    for rounds in (1, 300):
+        for number in range(rounds):
+            log.append_sync(opened(number), ACTOR)
+        log.publish()
+        later = LogReader(log.directory, 10)
+        assert later.root() == root
+        assert len(later.bundle(0)) == 10
+        assert decode_entry(later.entry(9)).seq == 9
+    log.close_sync()
 
 
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
