@@ -8,6 +8,7 @@ tried.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import re2
@@ -23,16 +24,45 @@ _REACH = 112
 _SET_MEMORY = 64 << 20
 """For the set's automaton. Too little would make it match nothing, so the constructor tries it."""
 
-_START = re.compile(r"(?<![^\W_])[^\W_]|(?<=[a-z])[0-9]")
-_WORD = r"(?![^\W_])(?![ \-]?[0-9])(?![:.\-][0-9a-fA-F]{2})"
-_PLAIN = re.compile(rf"[A-Za-z]?[a-z]+{_WORD}(?![ .,\-]{{1,2}}[0-9])")
-"""An ordinary word: no identifier begins with it."""
-_PLAIN_OR_SMALL = re.compile(
-    rf"{_PLAIN.pattern}|[A-Z]{{1,7}}(?![^\W_])(?![ .\-][A-Z]{{0,4}}[ \-]?[0-9])"
-    r"(?![:.\-][0-9A-F]{2})"
-    r"|[0-9]{1,3}(?![^\W_])(?![ .,:/\-]{1,2}[0-9A-Za-z])"
-)
-"""Also a word in capitals or a small number, with nothing that could go with it behind."""
+_RUN = re.compile(r"[^\W_]+")
+_GLUED = re.compile(r"(?<=[a-z])[0-9]")
+_GOES_ON = re.compile(r"[ .,\-]{0,2}[0-9]|[:.\-][0-9a-fA-F]{2}")
+_CAPITALS_GO_ON = re.compile(r"[ .\-][A-Z]{0,4}[ \-]?[0-9]")
+_NUMBER_GOES_ON = re.compile(r"[ .,:/\-]{1,2}[0-9A-Za-z]")
+
+
+def _places(window: Window) -> tuple[list[int], list[int]]:
+    """Where sure, and where unsure rules are tried.
+
+    An ordinary word begins nothing unless a number goes with it. A word in capitals can be a code
+    by itself, and a small number a value, but only where a cue says so.
+    """
+    text = window.text
+    sure: list[int] = []
+    unsure: list[int] = []
+    for run in _RUN.finditer(text, window.begin, window.end):
+        start, stop = run.span()
+        if start == window.begin and start and text[start - 1].isalnum():
+            continue
+        word = run.group()
+        if word.isalpha():
+            capitals = word.isupper()
+            if _GOES_ON.match(text, stop) or (capitals and _CAPITALS_GO_ON.match(text, stop)):
+                sure.append(start)
+                unsure.append(start)
+            elif capitals:
+                unsure.append(start)
+                if len(word) > 7:
+                    sure.append(start)
+            continue
+        unsure.append(start)
+        if stop - start > 3 or not word.isdigit() or _NUMBER_GOES_ON.match(text, stop):
+            sure.append(start)
+        if not word.isdigit():
+            glued = [found.start() for found in _GLUED.finditer(text, start + 1, stop)]
+            sure.extend(glued)
+            unsure.extend(glued)
+    return sure, unsure
 
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}[:.\-][0-9A-Fa-f]{2,4}[:.\-]")
@@ -42,10 +72,8 @@ _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}[:.\-][0-9A-Fa-f]{2,4}[:.\-]")
 class _StartSet:
     """Rules that are tried together where a word or number begins."""
 
-    def __init__(self, rules: Iterable[Rule], skip: re.Pattern[str]) -> None:
+    def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self.skip = skip.match
-        """Tells places where none of the rules can match."""
         options = re2.Options()
         options.max_mem = _SET_MEMORY
         compiled = re2.Set.MatchSet(options)
@@ -65,8 +93,8 @@ class PatternDetector:
         rules = tuple(rules)
         self._floor = floor
         anchored = [rule for rule in rules if not rule.needs]
-        self._sure = _StartSet((rule for rule in anchored if rule.score >= floor), _PLAIN_OR_SMALL)
-        self._unsure = _StartSet((rule for rule in anchored if rule.score < floor), _PLAIN)
+        self._sure = _StartSet(rule for rule in anchored if rule.score >= floor)
+        self._unsure = _StartSet(rule for rule in anchored if rule.score < floor)
         """Rules that need a cue, or a text that is nothing but the value."""
         self._compiled = {rule.name: re2.compile(rule.pattern) for rule in rules}
         self._groups = {rule.name: (*rule.groups, f"rule:{rule.name}") for rule in rules}
@@ -90,31 +118,31 @@ class PatternDetector:
     def find(self, window: Window) -> list[Span]:
         """Finds of every rule, in offsets of `window.raw`."""
         spans: list[Span] = []
-        if window.digits or _HEXADECIMAL.search(window.text, window.begin):
-            self._match_at_starts(self._sure, window, spans)
-            if window.alone or not self._explained.isdisjoint(window.sightings.groups):
-                self._match_at_starts(self._unsure, window, spans)
-        elif not self._explained.isdisjoint(window.sightings.groups):
-            self._match_at_starts(self._unsure, window, spans)
+        explained = not self._explained.isdisjoint(window.sightings.groups)
+        numbers = window.digits or _HEXADECIMAL.search(window.text, window.begin)
+        if numbers or explained:
+            sure, unsure = _places(window)
+            if numbers:
+                self._match_at(sure, self._sure, window, spans)
+            if explained or window.alone:
+                self._match_at(unsure, self._unsure, window, spans)
         if self._needs is not None:
             block = window.text[max(0, window.begin - 1) :].lower()
             tried: set[str] = set()
-            for need in dict.fromkeys(self._needs(block, overlapping=True)):
+            for need, times in Counter(self._needs(block, overlapping=True)).items():
                 for rule in self._by_need[need]:
-                    if rule.name not in tried:
+                    if times >= rule.least and rule.name not in tried:
                         tried.add(rule.name)
                         self._search(rule, window, spans)
         return spans
 
-    def _match_at_starts(self, rules: _StartSet, window: Window, out: list[Span]) -> None:
-        text, haystack = window.text, window.haystack
-        match_set, skip = rules.match, rules.skip
+    def _match_at(
+        self, places: list[int], rules: _StartSet, window: Window, out: list[Span]
+    ) -> None:
+        haystack, match_set = window.haystack, rules.match
         sighted = window.sightings.groups
         eligible: dict[int, bool] = {len(rules.rules): False}
-        for start_match in _START.finditer(text, window.begin, window.end):
-            place = start_match.start()
-            if skip(text, place) is not None:
-                continue
+        for place in places:
             for index in match_set(haystack[place : place + _REACH]) or ():
                 wanted = eligible.get(index)
                 if wanted is None:

@@ -34,6 +34,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     """Searched for anywhere in a block that holds one of these (in small letters). A rule without
     needs is tried where a word or number begins, together with all its like."""
+    least: int = 1
+    """How often the block must hold it."""
     alone: float | None = None
     """Score when the text is nothing but the value, where that is not `cued`."""
 
@@ -51,6 +53,7 @@ def rule(
     cued: float = 0.85,
     loose: bool = False,
     needs: str = "",
+    least: int = 1,
     trim: Callable[[str], int] | None = None,
     alone: float | None = None,
 ) -> Rule:
@@ -66,6 +69,7 @@ def rule(
         words=tuple(w.strip() for w in words.split(",") if w.strip()),
         countries=tuple(at.split()),
         loose=loose,
+        least=least,
         trim=trim,
         needs=tuple(needs.split()),
         alone=alone,

@@ -25,6 +25,8 @@ def _vin(text: str) -> bool:
     return "0123456789X"[total % 11] == text[8]
 
 
+_DOT_LETTER = " ".join(f".{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+
 RULES = (
     rule("email", "EMAIL_ADDRESS",
          r"[A-Za-z0-9\x{00a1}-\x{ffff}!#$%&'*+/=?^_`{|}~.-]{0,80}[A-Za-z0-9\x{00a1}-\x{ffff}_+%~=-]@(?:" + _LABEL + r"\.){1,8}[A-Za-z\x{00a1}-\x{ffff}][A-Za-z0-9\x{00a1}-\x{ffff}-]{0,61}[A-Za-z0-9\x{00a1}-\x{ffff}]",
@@ -37,15 +39,15 @@ RULES = (
     rule("url", "URL", r"(?i)\b(?:https?|ftps?|sftp|wss?|ldaps?|file|ssh|git|s3)://[^\s\"'<>{}|\\^`]{2,}[^\s\"'<>{}|\\^`.,;:!?)\]*_]", None, 0.9, loose=True, needs="://"),
     rule("url_www", "URL", r"(?i)\bwww\.(?:" + _LABEL + r"\.){1,6}(?:" + _TLD + r")\b" + _EDGE, None, 0.9, loose=True, needs="www."),
     rule("domain", "URL", r"(?i)(?:^|[\s\"'(<\[,;:=])((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,6}(?:" + _TLD + r")(?:/[^\s\"'<>]*[^\s\"'<>.,;:!?)])?)(?:[\s\"')>\],;:!?]|\.(?:\s|$)|$)",
-         lambda v: sum(map(len, v.split(".")[:-1])) > 2 and not v.replace(".", "").isdigit(), 0.55, loose=True, needs="."),
+         lambda v: sum(map(len, v.split(".")[:-1])) > 2 and not v.replace(".", "").isdigit(), 0.55, loose=True, needs=_DOT_LETTER),
     rule("mailto_handle", "USERNAME", r"(?:^|[\s(])@[A-Za-z0-9_]{3,30}\b", None, 0.0, alone=0.0, needs="@"),
     rule("ipv4", "IP_ADDRESS",
          r"(?:^|[^0-9A-Za-z.])((?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:/(?:[12]?\d|3[0-2])\b)?)(?:[^0-9A-Za-z.]|\.(?:[^0-9]|$)|$)",
-         None, 0.9, loose=True, needs="."),
+         None, 0.9, loose=True, needs=".", least=3),
     rule("ipv4_defanged", "IP_ADDRESS", r"\b(?:\d{1,3}(?:\[\.\]|\(\.\)|\[dot\])){1,3}(?:\d{1,3}(?:\.|\[\.\])){0,2}\d{1,3}\b", lambda v: v.count(".") == 3, 0.9, needs="[.] (.) [dot]"),
     rule("ipv6", "IP_ADDRESS",
          r"(?:^|[^0-9A-Za-z:.])((?:[0-9A-Fa-f]{0,4}:){2,8}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?:%[0-9A-Za-z]{1,15})?(?:/\d{1,4}\b)?)(?:[^0-9A-Za-z:]|$)",
-         lambda v: checks.ip(v.partition("%")[0]) and (len(v) > 2 or v == "::"), 0.9, loose=True, needs=":"),
+         lambda v: checks.ip(v.partition("%")[0]) and (len(v) > 2 or v == "::"), 0.9, loose=True, needs=":", least=2),
     rule("mac", "MAC_ADDRESS",
          r"\b(?:[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4})\b",
          lambda v: len(set(checks.alphanumerics(v))) > 1, 0.9),
