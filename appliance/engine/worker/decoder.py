@@ -16,7 +16,7 @@ import numpy.ctypeslib
 import numpy.typing as npt
 
 from appliance.engine.worker.binding import llama
-from appliance.engine.worker.scheduler import Clear, Piece, Place
+from appliance.engine.worker.plan import Clear, Piece, Place
 
 
 class Outcome(Enum):

@@ -29,7 +29,8 @@ from appliance.engine.worker.channel import Channel
 from appliance.engine.worker.decoder import Decoder, Outcome
 from appliance.engine.worker.intake import Intake
 from appliance.engine.worker.pace import Pace
-from appliance.engine.worker.scheduler import Piece, Plan, Scheduler
+from appliance.engine.worker.plan import Piece, Plan
+from appliance.engine.worker.scheduler import Scheduler
 from appliance.errors import Code, RefusalError
 from appliance.generation.outcome import Finished, NotServed
 

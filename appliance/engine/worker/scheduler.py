@@ -15,13 +15,13 @@ What it promises:
 - a prompt whose beginning another one is just computing waits for it instead of computing it too.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from appliance.engine.worker.plan import Clear, Piece, Place, Plan
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.slots import MIN_SHARED_TOKENS, Match, Slot, SlotTable
+from appliance.engine.worker.waiting_line import WaitingLine
 from appliance.generation.request import Priority
 
 RESERVED_CELLS = 32
@@ -47,95 +47,6 @@ class Limits:
     queue_limit: int
     tile: int = 1
     """Tokens of one prompt that attention computes together; fewer cost as much as a whole tile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """Give up the cells of a slot."""
-
-    slot: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A sequence takes a slot: first copy, then cut the slot's cells to `keep` tokens."""
-
-    slot: int
-    keep: int
-    source: int | None = None
-    """The slot whose cells are copied; none means that the slot's own are used."""
-
-
-class Piece(NamedTuple):
-    """Tokens `start` to `start + length` of a sequence, computed in this step."""
-
-    sequence: Sequence
-    start: int
-    length: int
-    samples: bool
-    """Whether its last token's logits choose the next one."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """What to do to the KV cache: the changes in their order, then the passes in theirs."""
-
-    changes: list[Clear | Place] = field(default_factory=list)
-    begun: list[Sequence] = field(default_factory=list)
-    """Sequences that were admitted."""
-    passes: list[list[Piece]] = field(default_factory=list)
-    """Each is computed at once: first who decodes, then prefill. Sorted by slot."""
-    decoding: int = 0
-    """Sequences of which one token is computed."""
-    prefilled: int = 0
-    """Tokens of prompts."""
-
-
-class WaitingLine:
-    """Sequences in order of priority, domains taking turns within one."""
-
-    def __init__(self) -> None:
-        self._lines: dict[Priority, dict[str, deque[Sequence]]] = {p: {} for p in Priority}
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, sequence: Sequence, *, first: bool = False) -> None:
-        """Put it at the end of its domain's line, or in front of it."""
-        line = self._lines[sequence.priority].setdefault(sequence.domain, deque())
-        if first:
-            line.appendleft(sequence)
-        else:
-            line.append(sequence)
-        self._count += 1
-
-    def remove(self, sequence: Sequence) -> None:
-        """Take it out, wherever it stands."""
-        lines = self._lines[sequence.priority]
-        lines[sequence.domain].remove(sequence)
-        if not lines[sequence.domain]:
-            del lines[sequence.domain]
-        self._count -= 1
-
-    def turns(self, priority: Priority) -> Iterator[Sequence]:
-        """In the order in which they are due: the first of each domain, then the second of each."""
-        lines = [iter(tuple(line)) for line in self._lines[priority].values()]
-        while lines:
-            still = []
-            for line in lines:
-                sequence = next(line, None)
-                if sequence is not None:
-                    yield sequence
-                    still.append(line)
-            lines = still
-
-    def served(self, sequence: Sequence) -> None:
-        """Take it out because it was admitted: its domain goes to the end of the round."""
-        self.remove(sequence)
-        lines = self._lines[sequence.priority]
-        if sequence.domain in lines:
-            lines[sequence.domain] = lines.pop(sequence.domain)
 
 
 class Scheduler:

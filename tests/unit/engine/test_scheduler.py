@@ -5,14 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.engine.worker.scheduler import (
-    GATHER_AFTER_STEPS,
-    Clear,
-    Limits,
-    Piece,
-    Plan,
-    Scheduler,
-)
+from appliance.engine.worker.plan import Clear, Piece, Plan
+from appliance.engine.worker.scheduler import GATHER_AFTER_STEPS, Limits, Scheduler
 from appliance.engine.worker.sequence import Sequence
 from appliance.engine.worker.slots import MIN_SHARED_TOKENS
 from appliance.generation.request import Priority
