@@ -2,7 +2,8 @@
 
 A *refusal* is expected: the caller asked for something the house does not do, and the text says
 what to do instead. Refusals are values (`Refusal`) where they end an exchange, and are carried by
-`RefusalError` where a call has to be abandoned on the way. *Breakage* raises another `ApplianceError`.
+`RefusalError` where a call has to be abandoned on the way. *Breakage* raises another
+`ApplianceError`.
 `api` alone turns either into HTTP; nobody else knows status codes.
 
 A message never holds content: no prompt, no answer, no key, no value of a field that a caller

@@ -12,6 +12,7 @@ app = typer.Typer(
 )
 app.command("init")(box.init)
 app.command("serve")(box.serve)
+app.command("doctor")(box.doctor)
 app.command("version")(box.version)
 app.command("redact")(redact.redact)
 app.command("scan")(gate.scan)

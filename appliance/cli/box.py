@@ -68,6 +68,21 @@ def serve(
     uvloop.run(run(settings, layout, announce))
 
 
+def doctor(config: ConfigOption, json: JsonFlag = False) -> None:
+    """Say what is wrong with a box or its machine, and what to do; status 1 if anything fails."""
+    from appliance.doctor import Verdict, examine
+
+    findings = examine(config)
+    if json:
+        print_json(findings)
+    else:
+        for finding in findings:
+            advice = f": {finding.advice}" if finding.advice else ""
+            print(f"{finding.verdict:8} {finding.check:14} {finding.what}{advice}")
+    if any(finding.verdict is Verdict.FAILURE for finding in findings):
+        raise typer.Exit(1)
+
+
 def version() -> None:
     """Print the version."""
     print(__version__)

@@ -60,9 +60,7 @@ class NotServed(
     retry_after: float | None = None
 
 
-class Failed(
-    msgspec.Struct, frozen=True, kw_only=True, tag="failed", forbid_unknown_fields=True
-):
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", forbid_unknown_fields=True):
     """The engine began and could not end it; the tokens so far are what came in deltas."""
 
     code: Code
