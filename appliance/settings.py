@@ -17,6 +17,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Hours = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +66,8 @@ class AuditSettings(Section, frozen=True, kw_only=True):
 
     fsync_seconds: Seconds = 5.0
     """A slower disk refuses service rather than queueing requests without end."""
+    epoch_hours: Hours = 24.0
+    """How long one signing key is used; the next start ends its epoch as well."""
 
 
 class DatabaseSettings(Section, frozen=True, kw_only=True):

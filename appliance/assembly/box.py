@@ -23,9 +23,10 @@ from appliance.assembly.foundations import (
     open_foundations,
 )
 from appliance.audit.events import ModelLoaded, ServiceStarted, ServiceStopped
+from appliance.audit.log import Log
 from appliance.engine.description import ModelState
 from appliance.engine.engine import Engine
-from appliance.errors import SealedError
+from appliance.errors import SealedError, UnavailableError
 from appliance.gateway.digests import Digests, plain_digest
 from appliance.gateway.gateway import Gateway
 from appliance.gateway.passage import Ended, Way
@@ -110,6 +111,9 @@ class Box:
             ServiceStarted(program=__version__, settings_digest=plain_digest(settings)), BOX_ACTOR
         )
         stack.push_async_callback(log.append, ServiceStopped(reason="sealed"), BOX_ACTOR)
+        await asyncio.to_thread(log.change_key)
+        epochs = asyncio.create_task(_change_keys(log, settings.audit.epoch_hours * 3600))
+        stack.callback(epochs.cancel)
 
         screening = await asyncio.to_thread(
             Screening.load,
@@ -180,6 +184,17 @@ class Box:
             ended.first_text,
             ended.total,
         )
+
+
+async def _change_keys(log: Log, seconds: float) -> None:
+    """Begin a new key epoch now and then; a disk that refuses is asked again in a minute."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(log.change_key)
+        except UnavailableError as error:
+            _log.warning("the log's key was not changed", reason=str(error))
+            seconds = 60.0
 
 
 def _gauges(engine: Engine, routes: Routes) -> dict[str, dict[str, float]]:

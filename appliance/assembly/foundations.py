@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from appliance.audit.entries import Actor, ActorKind
-from appliance.audit.keys import Ed25519Signer
+from appliance.audit.keyring import Keyring
 from appliance.audit.log import Log
 from appliance.database import Database
 from appliance.registry.catalogue import Catalogue
@@ -18,6 +18,7 @@ from appliance.registry.version import ModelVersion
 from appliance.settings import Layout, Settings
 from appliance.vault import memory
 from appliance.vault.purpose import Purpose
+from appliance.vault.rotation import database_keys
 from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.unsealers.unsealer import Unsealer
 from appliance.vault.vault import Vault
@@ -46,9 +47,10 @@ def unsealer_of(settings: Settings, layout: Layout) -> Unsealer:
     return KeyFile(layout.path(settings.vault.key_file))
 
 
-def signer_of(settings: Settings, vault: Vault) -> Ed25519Signer:
-    """Return what signs this box's checkpoints."""
-    return Ed25519Signer.from_seed(settings.name, vault.key(Purpose.AUDIT_SIGNING))
+def make_keyring(settings: Settings, layout: Layout, vault: Vault) -> Keyring:
+    """Make the log's first signing key."""
+    secret = vault.key(Purpose.AUDIT_SIGNING)
+    return Keyring.create(layout.audit, name=settings.name, secret=secret)
 
 
 async def open_foundations(
@@ -64,14 +66,15 @@ async def open_foundations(
     memory.harden(lock_all=False)
     vault = await asyncio.to_thread(Vault.unseal, layout.keys, unsealer_of(settings, layout))
     stack.callback(vault.seal)
+    secret = vault.key(Purpose.AUDIT_SIGNING)
+    keyring = await asyncio.to_thread(Keyring.open, layout.audit, name=settings.name, secret=secret)
     log = await asyncio.to_thread(
-        Log.open,
-        layout.audit,
-        signer=signer_of(settings, vault),
-        slow=settings.audit.fsync_seconds,
+        Log.open, layout.audit, signer=keyring, slow=settings.audit.fsync_seconds
     )
     stack.push_async_callback(log.close)
-    database = await Database.open(layout.database, vault.key(Purpose.DATABASE))
+    # A rotation that a crash interrupted left the file under the key before.
+    key, former = database_keys(vault)
+    database = await Database.open(layout.database, key, former=former)
     stack.push_async_callback(database.close)
     await database.migrate()
     store = ModelStore(layout.models, vault)

@@ -24,8 +24,8 @@ from appliance.access.principal import Role
 from appliance.assembly.foundations import (
     BOX_ACTOR,
     Foundations,
+    make_keyring,
     open_foundations,
-    signer_of,
     unsealer_of,
 )
 from appliance.audit.events import (
@@ -145,8 +145,8 @@ def _settings(profile: Literal["demo", "production"], port: int | None) -> Setti
 def _make_vault_and_log(layout: Layout, settings: Settings) -> None:
     vault = Vault.create(layout.keys, unsealer_of(settings, layout))
     try:
-        signer = signer_of(settings, vault)
-        Log.create(layout.audit, origin=settings.name, signer=signer).close_sync()
+        keyring = make_keyring(settings, layout, vault)
+        Log.create(layout.audit, origin=settings.name, signer=keyring).close_sync()
     finally:
         vault.seal()
 

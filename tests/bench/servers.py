@@ -43,7 +43,13 @@ def cloister(threads: int, sequences: int, context: int) -> Iterator[Server]:
     """Serve the demo box with everything on: keys, log, default policy, encryption."""
     with tempfile.TemporaryDirectory() as folder:
         box = Box.make(Path(folder) / "box")
-        box.configure("engine", threads=threads, sequences=sequences, context_tokens=context)
+        box.configure(
+            "engine",
+            threads=threads,
+            sequences=sequences,
+            context_tokens=context,
+            sequence_tokens=context // sequences,
+        )
         box.start()
         try:
             yield Server("cloister", box.port, box.api_key, "demo", box.pid)
