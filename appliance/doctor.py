@@ -76,9 +76,7 @@ def _permissions(name: str, settings: Settings, layout: Layout) -> Iterator[Find
 
 def _unsealing(name: str, settings: Settings, layout: Layout) -> Iterator[Finding]:
     key_file = layout.path(settings.vault.key_file)
-    if settings.vault.unsealer != "key-file":
-        yield _ok(name, f"unsealed by {settings.vault.unsealer}")
-    elif not key_file.exists():
+    if not key_file.exists():
         yield _warning(name, f"{key_file} is not there", "put its medium in, then unseal")
     elif layout.root in key_file.resolve().parents:
         yield _warning(

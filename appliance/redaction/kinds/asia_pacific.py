@@ -19,7 +19,9 @@ def _kr(text: str) -> bool:
 def _kr_brn(text: str) -> bool:
     """NTS: weights 1-3-7-1-3-7-1-3-5, a tenth of the last product added, modulo 10."""
     d = [int(c) for c in checks.digits_of(text)]
-    total = sum(w * x for w, x in zip((1, 3, 7, 1, 3, 7, 1, 3, 5), d, strict=False)) + d[8] * 5 // 10
+    total = (
+        sum(w * x for w, x in zip((1, 3, 7, 1, 3, 7, 1, 3, 5), d, strict=False)) + d[8] * 5 // 10
+    )
     return checks.distinct(text) and (10 - total % 10) % 10 == d[9]
 
 
@@ -41,7 +43,13 @@ def _sg(text: str) -> bool:
     value = text.upper()
     total = sum(w * int(c) for w, c in zip((2, 7, 6, 5, 4, 3, 2), value[1:8], strict=True))
     total += {"S": 0, "T": 4, "F": 0, "G": 4, "M": 3}[value[0]]
-    table = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "G": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
+    table = {
+        "S": "JZIHGFEDCBA",
+        "T": "JZIHGFEDCBA",
+        "F": "XWUTRQPNMLK",
+        "G": "XWUTRQPNMLK",
+        "M": "XWUTRQPNJLK",
+    }
     letters = table[value[0]]
     return value[8] == (letters[10 - total % 11] if value[0] == "M" else letters[total % 11])
 
@@ -52,6 +60,7 @@ def _aadhaar(text: str) -> bool:
 
 
 _GST_STATE = r"(?:0[1-9]|[12]\d|3[0-8]|97)"
+
 
 def _au_medicare(text: str) -> bool:
     """Services Australia: weights 1-3-7-9 repeated over eight digits, modulo 10 as the ninth."""

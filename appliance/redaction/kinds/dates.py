@@ -13,7 +13,9 @@ _TEXTUAL = (
     rf"(?:{_DAY}(?:st|nd|rd|th|er|\.|º)?[ \-]{{1,2}}(?:of |de )?{_MONTH},?(?:[ \-]{{1,2}}(?:de |del )?(?:{_YEAR}|\d{{2}}))?"
     rf"|{_MONTH}[ \-]{{1,2}}{_DAY}(?:st|nd|rd|th)?(?:,?[ \-]{{1,2}}{_YEAR})?|{_MONTH}[ \-,]{{1,2}}{_YEAR})"
 )
-_CLOCK = r"[T ,]{1,2}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[ ]?[AaPp][Mm])?(?:Z|[+\-]\d{2}:?\d{2})?"
+_CLOCK = (
+    r"[T ,]{1,2}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[ ]?[AaPp][Mm])?(?:Z|[+\-]\d{2}:?\d{2})?"
+)
 
 RULES = (
     rule("birth_date_numeric", "DATE_OF_BIRTH", rf"(?i)\b{_NUMERIC}\b", None, 0.0, "birth", alone=0.0, cued=0.9),

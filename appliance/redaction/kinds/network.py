@@ -15,13 +15,16 @@ _TLD = (
 )
 _EDGE = r"(?:[:/?#][^\s\"'<>\[\]{}|\\^`]*[^\s\"'<>\[\]{}|\\^`.,;:!?)*_])?"
 
+
 def _vin(text: str) -> bool:
     """ISO 3779 with the North American check digit (49 CFR 565.15)."""
     if text.isdigit() or text.isalpha():
         return False
     values = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))  # fmt: skip
     weights = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-    total = sum(w * (int(c) if c.isdigit() else values[c]) for w, c in zip(weights, text, strict=True))
+    total = sum(
+        w * (int(c) if c.isdigit() else values[c]) for w, c in zip(weights, text, strict=True)
+    )
     return "0123456789X"[total % 11] == text[8]
 
 

@@ -15,7 +15,19 @@ _GERMANIC = r"(?:strasse|straße|str\.|gasse|allee|damm|chaussee|platz|weg|ufer|
 _NUMBER = r"\d{1,4}(?:[ ]?[a-zA-Z]\b|[\-/]\d{1,4})?"
 
 _ROMANCE_WORDS = "rue avenue av. boulevard bd place chemin allee impasse quai calle c/ avenida avda plaza paseo carrer ronda travesia via corso piazza largo vicolo rua praca travessa"
-_NO_STREET = ("arbeitsplatz", "parkplatz", "sitzplatz", "stellplatz", "therapieplatz", "umweg", "hinweg", "rettungsweg", "harnweg", "atemweg", "marktplatz der")
+_NO_STREET = (
+    "arbeitsplatz",
+    "parkplatz",
+    "sitzplatz",
+    "stellplatz",
+    "therapieplatz",
+    "umweg",
+    "hinweg",
+    "rettungsweg",
+    "harnweg",
+    "atemweg",
+    "marktplatz der",
+)
 
 
 def _street(text: str) -> bool:
