@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 locks=images/locks
-pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
+pip=(.venv/bin/python -m pip --disable-pip-version-check -qq)
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 

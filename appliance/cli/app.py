@@ -2,7 +2,7 @@
 
 import typer
 
-from appliance.cli import access, audit, box, gate, redact, vault
+from appliance.cli import access, audit, box, gate, policy, redact, vault
 
 app = typer.Typer(
     help="Cloister: an air-gapped inference appliance.",
@@ -19,3 +19,4 @@ app.command("scan")(gate.scan)
 app.add_typer(audit.app, name="audit", help="Verify the audit log.")
 app.add_typer(vault.app, name="vault", help="Seal, unseal and look at the vault.")
 app.add_typer(access.app, name="access", help="API keys of applications.")
+app.add_typer(policy.app, name="policy", help="Read, test and compare policies.")

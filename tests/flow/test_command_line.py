@@ -152,3 +152,35 @@ def test_a_production_box_listens_with_tls_from_the_start(tmp_path: Path) -> Non
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.mark.parametrize("name", ["default", "hipaa-safe-harbor", "gdpr", "pci-dss", "report-only"])
+def test_every_shipped_policy_passes_its_own_cases(name: str) -> None:
+    done = cloister("policy", "check", name, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["test_cases"] > 0
+
+
+def test_a_policy_whose_case_fails_is_refused_with_its_line(tmp_path: Path) -> None:
+    from appliance.shipped import POLICIES
+
+    text = (POLICIES / "default.yaml").read_text().replace("[EMAIL_ADDRESS], call", "oops, call", 1)
+    (tmp_path / "default.yaml").write_text(text)
+    done = cloister("policy", "check", "default", "--policies", tmp_path)
+    assert done.returncode == 1
+    assert "default.yaml:" in done.stderr.decode()
+
+
+def test_explain_names_layer_rule_and_policy_line() -> None:
+    done = cloister("policy", "explain", "default", stdin=MAIL.encode())
+    (line,) = done.stdout.decode().splitlines()
+    assert "EMAIL_ADDRESS" in line
+    assert "default.yaml:" in line
+
+
+def test_diff_lists_what_would_no_longer_be_covered_first() -> None:
+    done = cloister("policy", "diff", "default", "report-only", "--json")
+    assert done.returncode == 0, done.stderr
+    weights = [change["weight"] for change in json.loads(done.stdout)]
+    assert weights
+    assert weights[0] in {"lost", "weaker"}
