@@ -22,6 +22,25 @@ from tests.bench.servers import PEERS, Server, cloister, llama_server
 from tests.support.box import ROOT
 
 CLIENTS = (1, 8, 32)
+ROOMS = (
+    "audit_log",
+    "vault_files",
+    "vault_keys",
+    "vault_database",
+    "redaction_speed",
+    "redaction_quality",
+)
+"""Benches of single rooms: each prints JSON lines of its own."""
+
+COLUMNS = {
+    "clients": "clients",
+    "cloister": "cloister",
+    "llama_server": "llama-server",
+    "ratio": "ratio",
+    "batched_bench": "batched-bench",
+    "ratio_bare": "ratio",
+    "gateway_us_per_token": "gateway µs/token",
+}
 PROMPT = NEW = 64
 
 
@@ -105,29 +124,49 @@ def median(runs: list[dict[str, float]], name: str) -> float:
     return round(statistics.median(run[name] for run in runs), 1)
 
 
+def rooms() -> Iterator[dict[str, object]]:
+    """Yield every line that the benches of single rooms print."""
+    for name in ROOMS:
+        done = subprocess.run(
+            [sys.executable, "-m", f"tests.bench.{name}"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        for line in done.stdout.splitlines():
+            if line.startswith("{"):
+                yield {"room": name, **json.loads(line)}
+
+
 def main() -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", choices=["throughput", "rooms"])
     given = parser.parse_args()
-    subprocess.run([ROOT / "tests/bench/peers.sh"], check=True)
-
-    table = Table(title="tokens/s, 64-token prompts, 64 new tokens, demo model")
-    for column in (
-        "clients", "cloister", "llama-server", "ratio", "batched-bench", "ratio",
-        "gateway µs/token",
-    ):  # fmt: skip
-        table.add_column(column, justify="right")
     folder = ROOT / "build" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "figures.jsonl").open("a") as lines:
-        for record in throughput(given.threads, given.pairs):
-            lines.write(json.dumps({"time": time.time(), **record}) + "\n")
-            shown = ("clients", "cloister", "llama_server", "ratio", "batched_bench", "ratio_bare",
-                     "gateway_us_per_token")  # fmt: skip
-            table.add_row(*(str(record[name]) for name in shown))
-    Console().print(table)
+
+        def record(found: dict[str, object]) -> None:
+            lines.write(json.dumps({"time": time.time(), **found}) + "\n")
+            lines.flush()
+
+        if given.only != "rooms":
+            subprocess.run([ROOT / "tests/bench/peers.sh"], check=True)
+            table = Table(title="tokens/s, 64-token prompts, 64 new tokens, demo model")
+            for title in COLUMNS.values():
+                table.add_column(title, justify="right")
+            for found in throughput(given.threads, given.pairs):
+                record(found)
+                table.add_row(*(str(found[name]) for name in COLUMNS))
+            Console().print(table)
+        if given.only != "throughput":
+            for found in rooms():
+                record(found)
+                print(json.dumps(found))
 
 
 if __name__ == "__main__":
