@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOX    ?= demo-box
 BIN    := .venv/bin
 
-.PHONY: help setup setup-dev demo test check bench soak media demo-model lock clean
+.PHONY: help setup setup-dev demo test check bench demo-model lock clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)

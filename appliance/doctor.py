@@ -79,10 +79,11 @@ def _unsealing(name: str, settings: Settings, layout: Layout) -> Iterator[Findin
     if not key_file.exists():
         yield _warning(name, f"{key_file} is not there", "put its medium in, then unseal")
     elif layout.root in key_file.resolve().parents:
-        yield _warning(
+        tell = _warning if settings.profile == "demo" else _failure
+        yield tell(
             name,
             "the unseal key lies in the box itself: whoever takes the disk takes the key",
-            "for anything but a demo keep it on a medium of its own, or use another unsealer",
+            "for anything but a demo keep it on a medium of its own (vault.key_file)",
         )
     else:
         yield _ok(name, "the unseal key lies outside of the box")
@@ -91,7 +92,7 @@ def _unsealing(name: str, settings: Settings, layout: Layout) -> Iterator[Findin
 def _keys(name: str, settings: Settings, layout: Layout) -> Iterator[Finding]:
     old = [k.purpose for k in inspect(layout.keys).keys if k.age_days > KEY_AGE_WARNING_DAYS]
     if old:
-        yield _warning(name, f"older than a year: {', '.join(old)}", "run: cloister vault rotate")
+        yield _warning(name, f"older than a year: {', '.join(old)}", "plan their rotation")
     else:
         yield _ok(name, "no key is older than a year")
 
@@ -165,7 +166,7 @@ def _policy(name: str, settings: Settings, layout: Layout) -> Iterator[Finding]:
         yield _warning(
             name,
             f"{screening.policy_id} only reports: nothing is taken out of any text",
-            "activate a policy that enforces",
+            "set policy.active to one that enforces",
         )
     else:
         yield _ok(name, f"{screening.policy_id} passes its {cases} test cases")
@@ -186,7 +187,7 @@ def _memory(name: str, settings: Settings, layout: Layout) -> Iterator[Finding]:
         yield _failure(
             name,
             f"the models need {weights >> 20} MiB and {available >> 20} MiB are free",
-            "free memory, or retire a model",
+            "free memory on this machine",
         )
     else:
         yield _ok(name, f"{available >> 20} MiB free, models need {weights >> 20} MiB")

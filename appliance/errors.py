@@ -29,7 +29,6 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
     REQUEST_TOO_LARGE = "request_too_large"
-    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     CONTENT_BLOCKED = "content_blocked"
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
@@ -77,6 +76,10 @@ class SealedError(ApplianceError):
 
 class UnavailableError(ApplianceError):
     """A part that a request needs cannot serve now: log, worker, database or disk."""
+
+
+class LogUnavailableError(UnavailableError):
+    """The audit log cannot be written: nothing that has to be logged may happen."""
 
 
 def refuse(

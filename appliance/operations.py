@@ -1,15 +1,21 @@
 """Administrative commands: each checks who asks, acts, and is logged once.
 
 The command line, `/admin/v1` and the console all come through here, so an act has the same
-conditions and the same entry whoever performs it. An act that cannot be logged is undone, and its
-caller gets the log's error.
+conditions and the same entry whoever performs it. A right that was given and cannot be logged is
+taken back, and the caller gets the log's error; one that was taken stays taken.
 """
 
 from appliance.access.authenticator import Authenticator
 from appliance.access.keys import ApiKeys, KeyRecord
 from appliance.access.principal import Permission, Principal, Role
-from appliance.audit.events import KeyCreated, KeyRevoked, UserLogin, VaultSealed
-from appliance.errors import Code, refuse
+from appliance.audit.events import (
+    KeyCreated,
+    KeyRevoked,
+    OperationRefused,
+    UserLogin,
+    VaultSealed,
+)
+from appliance.errors import Code, RefusalError, refuse
 from appliance.gateway.call import actor_of
 from appliance.gateway.needs import Journal
 
@@ -24,7 +30,14 @@ class Operations:
 
     async def sign_in(self, name: str, password: str, origin: str) -> str:
         """Check a person's password; returns a session token for eight hours."""
-        token, principal = await self._authenticator.sign_in(name, password, origin)
+        try:
+            token, principal = await self._authenticator.sign_in(name, password, origin)
+        except RefusalError:
+            # Without the name: what was typed there may be the password.
+            await self._journal.append(
+                UserLogin(method="password", failed=True), actor_of(None, origin)
+            )
+            raise
         await self._journal.append(
             UserLogin(user=principal.id, method="password"), actor_of(principal, origin)
         )
@@ -55,6 +68,14 @@ class Operations:
         """Log that the box is about to be sealed: afterwards nothing can be logged."""
         require(by, Permission.OPERATE)
         await self._journal.append(VaultSealed(), actor_of(by, source))
+
+    async def note_refusal(
+        self, operation: str, code: Code, by: Principal | None, *, source: str = ""
+    ) -> None:
+        """Log an act that was refused: who, what, why."""
+        await self._journal.append(
+            OperationRefused(operation=operation, code=code), actor_of(by, source)
+        )
 
     def list_keys(self, by: Principal) -> list[KeyRecord]:
         """All keys ever issued, oldest first."""

@@ -70,12 +70,6 @@ class AuditSettings(Section, frozen=True, kw_only=True):
     """How long one signing key is used; the next start ends its epoch as well."""
 
 
-class DatabaseSettings(Section, frozen=True, kw_only=True):
-    """Where the encrypted database lies; empty means SQLCipher inside the box."""
-
-    url: str = ""
-
-
 class PolicySettings(Section, frozen=True, kw_only=True):
     """Which redaction policy holds. The files lie in the box's `policies/`."""
 
@@ -98,7 +92,6 @@ class Settings(Section, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
     audit: AuditSettings = AuditSettings()
-    database: DatabaseSettings = DatabaseSettings()
     policy: PolicySettings = PolicySettings()
     vault: VaultSettings = VaultSettings()
 

@@ -28,11 +28,14 @@ runtime() {
   say "2/4  libraries (hash-locked)"
   "${pip[@]}" install --require-hashes -r $locks/run.txt
 
-  if .venv/bin/python -m pip freeze 2>/dev/null | grep -q '^llama_cpp_python==\|^llama-cpp-python'; then
+  local pinned
+  pinned=$(sed -n 's/^llama-cpp-python==\([^ ]*\).*/\1/p' $locks/llama.txt)
+  if .venv/bin/python -m pip freeze 2>/dev/null | grep -q "^llama_cpp_python==$pinned$"; then
     say "3/4  llama.cpp is built already"
   else
     say "3/4  llama.cpp: compiling, about 4 minutes on 2 cores"
-    ls build/sdist/llama_cpp_python-*.tar.gz >/dev/null 2>&1 || "${pip[@]}" download --no-deps \
+    rm -rf build/llama-cpp
+    ls build/sdist/llama_cpp_python-"$pinned".tar.gz >/dev/null 2>&1 || "${pip[@]}" download --no-deps \
       --no-build-isolation --no-binary :all: --require-hashes -r $locks/llama.txt -d build/sdist
     # No llava: images are not served, and what is not there cannot be attacked.
     CMAKE_ARGS="-DLLAVA_BUILD=OFF ${CMAKE_ARGS:-}" patiently "${pip[@]}" install --no-deps \
@@ -40,7 +43,7 @@ runtime() {
   fi
   if [ ! -d build/llama-cpp ]; then
     rm -rf build/llama-cpp.part && mkdir build/llama-cpp.part
-    tar -xzf build/sdist/llama_cpp_python-*.tar.gz -C build/llama-cpp.part --strip-components=1
+    tar -xzf build/sdist/llama_cpp_python-"$pinned".tar.gz -C build/llama-cpp.part --strip-components=1
     mv build/llama-cpp.part build/llama-cpp
   fi
 

@@ -26,6 +26,10 @@ class Attempts:
         if len(self._spent) > self._limit:
             self._forget(now)
 
+    def succeeded(self, origin: str, now: float) -> None:
+        """Take one failure back: it was counted before the answer was known."""
+        self._spent[origin] = (max(0.0, self._failures(origin, now) - 1), now)
+
     def _failures(self, origin: str, now: float) -> float:
         failures, since = self._spent.get(origin, (0.0, now))
         return max(0.0, failures - (now - since) * self._per_second)

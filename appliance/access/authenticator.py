@@ -28,21 +28,25 @@ class Authenticator:
             RefusalError: missing, wrong, expired or revoked, or too many failures before.
         """
         now = time.monotonic()
+        # Looked up first: 256 bits are not guessed, so a right key need not wait for what somebody
+        # else does from the same address.
+        principal = credential and (
+            self._keys.recognise(credential) or self._people.recognise(credential, now)
+        )
+        if principal:
+            return principal
         self._refuse_guessing(origin, now)
+        self._attempts.failed(origin, now)
         if not credential:
             raise refuse(
                 Code.INVALID_API_KEY,
                 "no API key: send it in the header `Authorization: Bearer <key>`",
             )
-        principal = self._keys.recognise(credential) or self._people.recognise(credential, now)
-        if principal is None:
-            self._attempts.failed(origin, now)
-            raise refuse(
-                Code.INVALID_API_KEY,
-                "this API key is not valid: mistyped, expired or revoked; ask the administrator "
-                "for a new one",
-            )
-        return principal
+        raise refuse(
+            Code.INVALID_API_KEY,
+            "this API key is not valid: mistyped, expired or revoked; ask the administrator for "
+            "a new one",
+        )
 
     async def sign_in(self, name: str, password: str, origin: str) -> tuple[str, Principal]:
         """Check a name and a password; returns a session token and its principal.
@@ -51,12 +55,14 @@ class Authenticator:
             RefusalError: one of them is wrong (which one is not said), or too many failures.
         """
         now = time.monotonic()
-        self._refuse_guessing(origin, now)
+        guesses = f"{origin} signs in"  # apart from wrong keys of the same address
+        self._refuse_guessing(guesses, now)
         # Counted before the slow check, so that parallel guesses do not all slip through.
-        self._attempts.failed(origin, now)
+        self._attempts.failed(guesses, now)
         signed_in = await self._people.sign_in(name, password, now)
         if signed_in is None:
             raise refuse(Code.INVALID_API_KEY, "name or password is wrong")
+        self._attempts.succeeded(guesses, now)
         return signed_in
 
     def _refuse_guessing(self, origin: str, now: float) -> None:

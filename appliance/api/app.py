@@ -16,6 +16,7 @@ from appliance.api.refusals import STATUS, headers_of, refusal_of
 from appliance.errors import Code, Refusal
 from appliance.gateway.exchange import Exchange
 from appliance.house import House
+from appliance.settings import ServerSettings
 from appliance.telemetry import logger
 
 _log = logger("api")
@@ -27,7 +28,7 @@ _HTTP_CODES = {
 }
 
 
-def build(house: House, *, max_body_bytes: int) -> Litestar:
+def build(house: House, settings: ServerSettings) -> Litestar:
     """Make the ASGI application."""
 
     @get("/health/live")
@@ -51,15 +52,15 @@ def build(house: House, *, max_body_bytes: int) -> Litestar:
             live,
             ready,
             metrics,
-            Inference(house, max_body_bytes).router(),
-            Administration(house, max_body_bytes).router(),
+            Inference(house, settings).router(),
+            Administration(house, settings).router(),
         ]
     )
 
 
-def build_local(house: House, *, max_body_bytes: int, local: Principal) -> Litestar:
+def build_local(house: House, settings: ServerSettings, local: Principal) -> Litestar:
     """Make the application for the box's own Unix socket: administration, as its owner."""
-    return _application([Administration(house, max_body_bytes, local).router()])
+    return _application([Administration(house, settings, local).router()])
 
 
 def _application(handlers: list[ControllerRouterHandler]) -> Litestar:

@@ -21,6 +21,7 @@ from appliance.gateway.call import Call
 from appliance.gateway.exchange import Exchange
 from appliance.generation.request import GenerationRequest
 from appliance.house import House, Rooms
+from appliance.settings import ServerSettings
 
 
 class WireRequest(Protocol):
@@ -54,9 +55,9 @@ HttpRequest = Request[object, object, State]
 class Inference:
     """The endpoints that generate, over one house."""
 
-    def __init__(self, house: House, max_body_bytes: int) -> None:
+    def __init__(self, house: House, settings: ServerSettings) -> None:
         self._house = house
-        self._max_body_bytes = max_body_bytes
+        self._settings = settings
 
     def router(self) -> Router:
         """Return the routes under `/v1`."""
@@ -96,7 +97,7 @@ class Inference:
         principal: Principal | None = None
         try:
             principal = self._authenticate(rooms, request)
-            wire = decode(await read_body(request, self._max_body_bytes), decoder)
+            wire = decode(await read_body(request, self._settings.max_body_bytes), decoder)
             call = Call(
                 kind=kind,
                 route=_route_of(request),
@@ -115,6 +116,7 @@ class Inference:
             wire_format(exchange.id, wire.model, exchange.created),
             stream=call.streaming,
             include_usage=wire.include_usage,
+            slow_reader_seconds=self._settings.slow_reader_seconds,
         )
 
     async def _models(self, request: HttpRequest, alias: str | None) -> ASGIResponse:

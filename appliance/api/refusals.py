@@ -5,6 +5,7 @@ import math
 from appliance.errors import (
     ApplianceError,
     Code,
+    LogUnavailableError,
     Refusal,
     RefusalError,
     SealedError,
@@ -24,7 +25,6 @@ STATUS: dict[Code, int] = {
     Code.METHOD_NOT_ALLOWED: 405,
     Code.CONFLICT: 409,
     Code.REQUEST_TOO_LARGE: 413,
-    Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.RATE_LIMITED: 429,
     Code.QUEUE_FULL: 429,
     Code.INTERNAL_ERROR: 500,
@@ -46,6 +46,8 @@ def refusal_of(error: Exception) -> Refusal:
             return error.refusal
         case SealedError():
             return Refusal(code=Code.SEALED, message=str(error), retry_after=30)
+        case LogUnavailableError():
+            return Refusal(code=Code.LOG_UNAVAILABLE, message=str(error), retry_after=5)
         case UnavailableError():
             return Refusal(code=Code.MODEL_UNAVAILABLE, message=str(error), retry_after=5)
         case ApplianceError():

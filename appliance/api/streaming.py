@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from appliance.api.openai.errors import body_of
 from appliance.api.refusals import STATUS, headers_of
@@ -39,17 +39,25 @@ class ExchangeResponse(ASGIResponse):
     """Reads one exchange and writes it to the client."""
 
     def __init__(
-        self, exchange: Exchange, answer: AnswerFormat, *, stream: bool, include_usage: bool
+        self,
+        exchange: Exchange,
+        answer: AnswerFormat,
+        *,
+        stream: bool,
+        include_usage: bool,
+        slow_reader_seconds: float,
     ) -> None:
         super().__init__()
         self._exchange = exchange
         self._answer = answer
         self._stream = stream
         self._include_usage = include_usage
+        self._slow_reader_seconds = slow_reader_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer (ASGI)."""
         watcher = asyncio.create_task(self._abandon_when_gone(receive))
+        send = self._impatient(send)
         try:
             refusal = await self._exchange.admitted()
             if refusal is not None:
@@ -63,6 +71,15 @@ class ExchangeResponse(ASGIResponse):
             raise
         finally:
             watcher.cancel()
+
+    def _impatient(self, send: Send) -> Send:
+        """Give up on a client that takes nothing: its connection must not be held for ever."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._slow_reader_seconds):
+                await send(message)
+
+        return send_in_time
 
     async def _abandon_when_gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -22,7 +22,7 @@ from appliance.assembly.foundations import (
     Foundations,
     open_foundations,
 )
-from appliance.audit.events import ModelLoaded, ServiceStarted, ServiceStopped
+from appliance.audit.events import ModelLoaded, ServiceStarted, ServiceStopped, VaultUnsealed
 from appliance.audit.log import Log
 from appliance.engine.description import ModelState
 from appliance.engine.engine import Engine
@@ -49,6 +49,7 @@ class Box:
         self._layout = layout
         self._rooms: Rooms | None = None
         self._engine: Engine | None = None
+        self._log: Log | None = None
         self._stack = AsyncExitStack()
         self._changing = asyncio.Lock()
         self._serving: frozenset[str] = frozenset()
@@ -61,9 +62,9 @@ class Box:
 
     @property
     def ready(self) -> bool:
-        """Whether every active model can answer."""
-        engine = self._engine
-        if engine is None:
+        """Whether it serves: the log can be written, and every active model answers."""
+        engine, log = self._engine, self._log
+        if engine is None or log is None or log.status.outage or not self._serving:
             return False
         models = [engine.describe(version) for version in self._serving]
         return all(model is not None and model.state is ModelState.READY for model in models)
@@ -99,7 +100,8 @@ class Box:
         """Let exchanges end, stop the rooms, forget the keys."""
         async with self._changing:
             # Refused from here on; what runs is waited for by the gateway's own close.
-            self._rooms, self._engine, self._serving = None, None, frozenset()
+            self._rooms, self._engine, self._log = None, None, None
+            self._serving = frozenset()
             await self._stack.aclose()
             _log.info("sealed")
 
@@ -110,7 +112,8 @@ class Box:
         await log.append(
             ServiceStarted(program=__version__, settings_digest=plain_digest(settings)), BOX_ACTOR
         )
-        stack.push_async_callback(log.append, ServiceStopped(reason="sealed"), BOX_ACTOR)
+        stack.push_async_callback(log.append, ServiceStopped(), BOX_ACTOR)
+        await log.append(VaultUnsealed(method=settings.vault.unsealer), BOX_ACTOR)
         await asyncio.to_thread(log.change_key)
         epochs = asyncio.create_task(_change_keys(log, settings.audit.epoch_hours * 3600))
         stack.callback(epochs.cancel)
@@ -141,8 +144,8 @@ class Box:
             slow_reader_seconds=settings.server.slow_reader_seconds,
         )
         gateway = Gateway(routes, way)
-        stack.push_async_callback(gateway.close)
-        self._engine = engine
+        stack.push_async_callback(gateway.close, settings.server.shutdown_seconds)
+        self._engine, self._log = engine, log
         self._serving = frozenset(route.version for route in routes.routes())
         return Rooms(
             gateway=gateway,

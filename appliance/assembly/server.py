@@ -8,6 +8,7 @@ then the rooms close in order.
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -37,6 +38,9 @@ async def serve(settings: Settings, layout: Layout, announce: Callable[[], None]
         UnavailableError: another process uses this box.
         IntegrityError: something stored is not as it was left.
     """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Connections must not use up the descriptors that a worker's replacement needs.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     box = Box(settings, layout)
     server = settings.server
     local_listener = local_socket.listen(layout.socket)
@@ -46,9 +50,9 @@ async def serve(settings: Settings, layout: Layout, announce: Callable[[], None]
             await box.unseal()
         except SealedError as error:
             _log.warning("the box is sealed", reason=str(error))
-        application = app.build(box, max_body_bytes=server.max_body_bytes)
+        application = app.build(box, server)
         public = _PublicServer(_config(application, server, layout), announce)
-        local_application = app.build_local(box, max_body_bytes=server.max_body_bytes, local=OWNER)
+        local_application = app.build_local(box, server, OWNER)
         local = _LocalServer(_config(local_application, server, None))
         local_task = asyncio.create_task(local.serve(sockets=[local_listener]))
         try:

@@ -36,7 +36,7 @@ from appliance.audit.note import Note
 from appliance.audit.publisher import Publisher
 from appliance.audit.recovery import create_log, recover_log
 from appliance.audit.writer import Receipt, Ticket, Writer
-from appliance.errors import ConfigurationError, UnavailableError
+from appliance.errors import ConfigurationError, LogUnavailableError
 
 SLOW = 5.0
 """Seconds after which a write that has not become durable counts as failed."""
@@ -189,7 +189,7 @@ class Log:
             return future.result(self._slow)
         except FutureTimeoutError:
             self._writer.give_up_if_slower_than(0)
-            raise UnavailableError(
+            raise LogUnavailableError(
                 "The audit log's disk does not answer, so nothing may be done now. "
                 "Check the disk's health and load; the log recovers by itself."
             ) from None
@@ -204,7 +204,7 @@ class Log:
         while self._publisher.published < size:
             # In short turns: an attempt that the disk refused is made again.
             if not self._publisher.hurry(_TURN) and time.monotonic() > deadline:
-                raise UnavailableError(
+                raise LogUnavailableError(
                     "The audit log's tiles cannot be written now; its entries are safe in the "
                     "journal. Check free space and the disk's health, then try again."
                 )
@@ -221,7 +221,7 @@ class Log:
         try:
             self._writer.between(lambda: self._writer.change_key(ring))
         except OSError as error:
-            raise UnavailableError(
+            raise LogUnavailableError(
                 f"The log's key was not changed: {error.strerror}. Check the disk and try again."
             ) from error
         return ring.vkey
@@ -244,7 +244,7 @@ class Log:
             self._publisher.stop()
             self._writer.finish()
         except OSError as error:
-            raise UnavailableError(
+            raise LogUnavailableError(
                 "The audit log was closed without its last checkpoint: the disk refused "
                 f"({error.strerror}). Every entry is safe in the journal; make room or repair the "
                 "disk, and the next start publishes them."

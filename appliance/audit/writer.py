@@ -26,7 +26,7 @@ from appliance.audit.keyring import Keyring
 from appliance.audit.merkle import leaf_hash
 from appliance.audit.publisher import Publisher
 from appliance.audit.recovery import Recovered
-from appliance.errors import ApplianceError, UnavailableError
+from appliance.errors import ApplianceError, LogUnavailableError
 
 MAX_BATCH = 1024
 """Entries made durable together at most, so that a batch stays small beside a segment."""
@@ -90,9 +90,9 @@ class Outage(msgspec.Struct, frozen=True):
     advice: str
     since: str
 
-    def error(self) -> UnavailableError:
+    def error(self) -> LogUnavailableError:
         """What those who wait are told."""
-        return UnavailableError(
+        return LogUnavailableError(
             f"The audit log cannot be written, so nothing may be done now: {self.advice}. "
             "The box goes on by itself once that is done."
         )
@@ -142,9 +142,9 @@ class Writer:
         self._thread.start()
 
     def submit(self, ticket: Ticket) -> None:
-        """Queue a ticket. Raises UnavailableError at once during an outage or after `stop`."""
+        """Queue a ticket. Raises LogUnavailableError at once during an outage or after `stop`."""
         if self._stopping:
-            raise UnavailableError("The audit log is closed: the service is stopping.")
+            raise LogUnavailableError("The audit log is closed: the service is stopping.")
         outage = self._outage
         if outage is None and self._publisher.behind():
             outage = Outage(*_BEHIND, self._now())
@@ -175,7 +175,7 @@ class Writer:
             self._thread.join()
         # Whoever came in while the thread ended must not wait for ever.
         for ticket in self._take_queued():
-            ticket.result = UnavailableError("The audit log is closed: the service is stopping.")
+            ticket.result = LogUnavailableError("The audit log is closed: the service is stopping.")
             _settle([ticket])
 
     def between(self, work: Callable[[], None]) -> None:
@@ -239,7 +239,7 @@ class Writer:
     def change_key(self, keyring: Keyring) -> None:
         """Begin a new key epoch (see `epochs`) and destroy the old key; for `between` alone.
 
-        Raises OSError or UnavailableError; then the old key goes on, or the new one already does
+        Raises OSError or LogUnavailableError; then the old key goes on, or the new one already does
         and the old is destroyed by the next change or start.
         """
         stamp, jump = self._stamper.now()

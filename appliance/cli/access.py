@@ -1,6 +1,7 @@
 """`cloister access`: API keys of a box that is being served."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -50,7 +51,7 @@ def revoke_key(
     json: JsonFlag = False,
 ) -> None:
     """End a key at once."""
-    answer = ask(config, "DELETE", f"/admin/v1/keys/{key_id}")
+    answer = ask(config, "DELETE", f"/admin/v1/keys/{quote(key_id, safe='')}")
     if json:
         print_json(answer)
     else:

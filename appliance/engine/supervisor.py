@@ -196,7 +196,10 @@ class Supervisor:
         """Start a worker and wait until it has loaded the weights."""
         loop = asyncio.get_running_loop()
         self._loading = loop.create_future()
-        channel, theirs = await Channel.open(self._take, self._lost)
+        try:
+            channel, theirs = await Channel.open(self._take, self._lost)
+        except OSError as error:
+            raise UnavailableError(f"the worker cannot be started: {error.strerror}") from error
         try:
             self._process = WorkerProcess.start(theirs.fileno(), self._weights)
         except OSError as error:
@@ -352,6 +355,10 @@ class Supervisor:
             except UnavailableError as error:
                 self._reason = str(error)
                 continue
+            except Exception as error:
+                # Whoever waits for this model must be told, whatever it was.
+                self._fail(f"its worker could not be replaced ({type(error).__name__})")
+                raise
             break
         self._task = None
         self._serve()

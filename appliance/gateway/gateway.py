@@ -6,7 +6,7 @@ import msgspec
 
 from appliance.access.principal import Principal
 from appliance.audit.events import RequestRefused
-from appliance.errors import Code, Refusal, RefusalError, UnavailableError
+from appliance.errors import Code, LogUnavailableError, Refusal, RefusalError
 from appliance.gateway import prompts
 from appliance.gateway.bounds import bounded
 from appliance.gateway.call import Call, actor_of, subject_of
@@ -16,6 +16,9 @@ from appliance.generation.outcome import Finished
 from appliance.policy.document import Direction
 from appliance.redaction.scrubber import Blocked
 from appliance.routing.routes import Routes
+from appliance.telemetry import logger
+
+_log = logger("gateway")
 
 
 class Gateway:
@@ -24,14 +27,14 @@ class Gateway:
     def __init__(self, routes: Routes, way: Way) -> None:
         self._routes = routes
         self._way = way
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Exchange] = {}
         self._closing = False
 
     def begin(self, call: Call, exchange: Exchange) -> None:
         """Start carrying a call; returns at once. All that follows is read from the exchange."""
         task = asyncio.create_task(self._carry(call, exchange), name=f"exchange {exchange.id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = exchange
+        task.add_done_callback(self._running.pop)
 
     async def refused(
         self,
@@ -46,14 +49,26 @@ class Gateway:
         Raises:
             UnavailableError: the log is down; the caller is told that instead.
         """
+        # The name of a field that the wire format does not have is the caller's own text.
+        ours = refusal.code is not Code.UNSUPPORTED_FIELD
         event = RequestRefused(
-            code=refusal.code, route=route, request=exchange_id, param=refusal.param or ""
+            code=refusal.code,
+            route=route,
+            request=exchange_id,
+            param=(refusal.param or "") if ours else "",
         )
         await self._way.journal.append(event, actor_of(principal, source))
 
-    async def close(self) -> None:
-        """Refuse new calls and wait until every exchange has ended and is logged."""
+    async def close(self, patience: float) -> None:
+        """Refuse new calls and wait until every exchange has ended and is logged.
+
+        Those that still run after `patience` seconds are abandoned, and logged as such.
+        """
         self._closing = True
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=patience)
+        for exchange in self._running.values():
+            exchange.abandon()
         while self._running:
             await asyncio.wait(set(self._running))
 
@@ -67,11 +82,21 @@ class Gateway:
             else:
                 passage = Passage(self._way, call, exchange, prepared)
                 ending = await passage.run()
-        except UnavailableError as error:
+        except LogUnavailableError as error:
             ending = Refusal(code=Code.LOG_UNAVAILABLE, message=str(error), retry_after=5)
         except Exception as error:
-            ending = internal_error(error)
+            ending = await self._broken(call, exchange, error)
         exchange.end(ending)
+
+    async def _broken(self, call: Call, exchange: Exchange, error: Exception) -> Refusal:
+        """Note what should not have happened, for the operator and in the log."""
+        _log.error("an exchange broke", exchange=exchange.id, error=error)
+        refusal = internal_error(error)
+        try:
+            await self.refused(exchange.id, call.route, refusal, call.principal, call.source)
+        except LogUnavailableError as outage:
+            return Refusal(code=Code.LOG_UNAVAILABLE, message=str(outage), retry_after=5)
+        return refusal
 
     def _prepare(self, call: Call) -> Refusal | Prepared:
         """Find the model and scrub the prompt: all that needs no waiting."""

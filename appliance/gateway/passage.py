@@ -35,6 +35,9 @@ from appliance.generation.outcome import (
 from appliance.generation.request import GenerationRequest
 from appliance.redaction.scrubber import Blocked
 from appliance.routing.routes import Route
+from appliance.telemetry import logger
+
+_log = logger("gateway")
 
 Observer = Callable[["Ended"], None]
 
@@ -124,6 +127,7 @@ class Passage:
             told, logged = _SLOW_READER, "abandoned"
         except Exception as error:
             generation.cancel()
+            _log.error("an exchange broke", exchange=self._exchange.id, error=error)
             told, logged = internal_error(error), "failed"
         else:
             told, logged, usage = _read(ending)

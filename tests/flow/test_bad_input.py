@@ -1,6 +1,8 @@
 """Bad input gets the caller's own error format and an entry, and harms nobody else."""
 
+import http.client
 import json
+import socket
 import threading
 
 import pytest
@@ -64,11 +66,31 @@ def test_a_token_id_outside_the_vocabulary(box: Box) -> None:
 
 
 def test_a_body_over_the_limit(box: Box) -> None:
-    body = json.dumps({**GOOD, "messages": [{"role": "user", "content": "x" * (9 << 20)}]}).encode()
-    status, _, answer = box.post("/v1/chat/completions", body)
-    assert status in {413, 0}  # 0: the box hung up before all of it was sent
-    if status:
-        assert json.loads(answer)["error"]["code"] == "request_too_large"
+    with socket.create_connection(("127.0.0.1", box.port), timeout=30) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: box\r\ncontent-length: 9999999\r\n"
+            b"authorization: Bearer " + box.api_key.encode() + b"\r\n\r\n"
+        )
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.status == 413
+        assert json.loads(response.read())["error"]["code"] == "request_too_large"
+
+
+def test_the_network_cannot_unseal_and_administrative_refusals_are_logged(own_box: Box) -> None:
+    own_box.start()
+    assert own_box.post("/admin/v1/vault/unseal", {}, key="")[0] == 404
+    assert own_box.post("/admin/v1/keys", {"name": "x"}, key="")[0] == 401
+    assert own_box.post("/admin/v1/keys", {"name": "x"})[0] == 403
+    wrong = {"name": "administrator", "password": "wrong"}
+    assert own_box.post("/admin/v1/session", wrong, key="")[0] == 401
+    right = {"name": "administrator", "password": own_box.users["administrator"]["password"]}
+    token = json.loads(own_box.post("/admin/v1/session", right, key="")[2])["token"]
+    assert own_box.post("/admin/v1/keys", {"name": "x"}, key=token)[0] == 201
+    own_box.stop()
+    refused = [entry["details"]["code"] for entry in own_box.entries_of("operation.refused")]
+    assert refused == ["invalid_api_key", "permission_denied"]
+    assert [e["outcome"] for e in own_box.entries_of("user.login")] == ["refused", "ok"]
 
 
 def test_a_key_without_that_model(box: Box) -> None:

@@ -48,6 +48,9 @@ def test_nothing_readable_is_left_anywhere(own_box: Box) -> None:
         own_box.post("/v1/chat/completions", {**body, "temperature": f"{canary}"})
         own_box.post("/v1/chat/completions", {**body, "model": canary})
         own_box.post("/v1/chat/completions", b"{" + canary.encode())
+        own_box.post("/v1/chat/completions", {**body, canary: 1})
+        fields = {"user": canary, "stop": [canary], "metadata": {canary: canary}}
+        own_box.post("/v1/chat/completions", {**body, "max_tokens": 4, **fields})
         own_box.get(f"/v1/models/{quote(canary)}", own_box.api_key)
     sought = [canary.encode() for canary in CANARIES]
     sought += [canary.lower().encode() for canary in CANARIES]

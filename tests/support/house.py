@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from appliance.access.principal import Principal, Role, Via
 from appliance.audit.entries import Actor
 from appliance.audit.events import Event
-from appliance.errors import UnavailableError
+from appliance.errors import LogUnavailableError
 from appliance.gateway.call import Call
 from appliance.gateway.digests import Digests
 from appliance.gateway.exchange import Exchange
@@ -91,7 +91,7 @@ class SimulatedJournal:
     async def append(self, event: Event, actor: Actor) -> None:
         await self.open_gate.wait()
         if event.action == self.fails_at:
-            raise UnavailableError("the audit log cannot be written; make room on its disk")
+            raise LogUnavailableError("the audit log cannot be written; make room on its disk")
         self.events.append(event)
 
     @property

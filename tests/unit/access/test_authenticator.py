@@ -76,7 +76,7 @@ def test_an_expired_key_opens_nothing(tmp_path: Path) -> None:
     run(scenario)
 
 
-def test_guessing_is_slowed_down_even_when_the_guess_becomes_right(tmp_path: Path) -> None:
+def test_guessing_is_slowed_down_and_right_keys_of_the_same_address_are_not(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with access(tmp_path) as (keys, _, authenticator):
             key, _ = await keys.issue("his", Role.APPLICATION)
@@ -84,10 +84,10 @@ def test_guessing_is_slowed_down_even_when_the_guess_becomes_right(tmp_path: Pat
                 with pytest.raises(RefusalError):
                     authenticator.authenticate("clst_guess", "guesser")
             with pytest.raises(RefusalError) as refused:
-                authenticator.authenticate(key, "guesser")
+                authenticator.authenticate("clst_guess", "guesser")
             assert refused.value.refusal.code is Code.RATE_LIMITED
             assert refused.value.refusal.retry_after is not None
-            authenticator.authenticate(key, "somebody else")
+            authenticator.authenticate(key, "guesser")
 
     run(scenario)
 
@@ -99,6 +99,21 @@ def test_a_person_signs_in_and_holds_a_session(tmp_path: Path) -> None:
             token, principal = await authenticator.sign_in("officer", password, "here")
             assert authenticator.authenticate(token, "here") == principal
             assert (principal.role, principal.via) == (Role.OFFICER, Via.SESSION)
+
+    run(scenario)
+
+
+def test_signing_in_rightly_again_and_again_is_no_guessing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with access(tmp_path) as (_, people, authenticator):
+            password = await people.add("officer", Role.OFFICER)
+            for _ in range(5):
+                await authenticator.sign_in("officer", password, "here")
+            for _ in range(3):
+                with pytest.raises(RefusalError):
+                    await authenticator.sign_in("officer", "wrong", "here")
+            with pytest.raises(RefusalError, match="too many"):
+                await authenticator.sign_in("officer", password, "here")
 
     run(scenario)
 

@@ -21,7 +21,7 @@ def run(scenario: Callable[[House], Awaitable[None]]) -> None:
         house = House()
         async with asyncio.timeout(20):
             await scenario(house)
-            await house.gateway.close()
+            await house.gateway.close(1.0)
 
     asyncio.run(main())
 
@@ -268,11 +268,37 @@ def test_the_policys_token_limit_holds_where_the_caller_sets_none() -> None:
     run(scenario)
 
 
+def test_closing_abandons_what_does_not_end_and_logs_it() -> None:
+    async def scenario(house: House) -> None:
+        house.engine.script = [Delta(text="and so on ")]
+        await house.begin().admitted()
+        await house.gateway.close(0.05)
+        assert house.engine.generations[0].cancelled.is_set()
+        assert house.journal.events[-1].outcome == "abandoned"
+
+    run(scenario)
+
+
+def test_breakage_before_the_opened_entry_has_an_entry_too() -> None:
+    async def scenario(house: House) -> None:
+        def broken(subject: object) -> None:
+            raise ValueError("the patient's name")
+
+        house.screening.input_scrubber = broken  # type: ignore[assignment, method-assign]
+        refused = await house.begin().admitted()
+        assert refused is not None
+        assert refused.code is Code.INTERNAL_ERROR
+        assert house.journal.actions == ["request.refused"]
+        assert "patient" not in repr(house.journal.events)
+
+    run(scenario)
+
+
 def test_closing_waits_for_what_runs_and_refuses_what_is_new() -> None:
     async def scenario(house: House) -> None:
         house.journal.open_gate.clear()
         running = house.begin()
-        closing = asyncio.create_task(house.gateway.close())
+        closing = asyncio.create_task(house.gateway.close(5.0))
         await asyncio.sleep(0.02)
         late = house.begin()
         house.journal.open_gate.set()
