@@ -24,6 +24,8 @@ SMALLTALK: dict[str, Any] = tomllib.loads(
 KINDS: tuple[Kind, ...] = (
     "triage",
     "triage",
+    "triage",
+    "triage",
     "extract",
     "extract",
     "extract",
@@ -178,6 +180,18 @@ def cases(seed: int, count: int) -> list[Case]:
             while len(messages) < 2 * turns:  # small talk alone is shorter
                 messages = conversation(random, "heldout", turns)
             found.append(Case(kind, messages[:-1], messages[-1]["content"], None))
+    return found
+
+
+def fresh(seed: int, count: int) -> list[Case]:
+    """`count` triage cases around the sentences of fresh.toml; all else from the held-out lists."""
+    random, found = Random(seed), list[Case]()
+    deciding = tomllib.loads(Path(__file__).with_name("fresh.toml").read_text(encoding="utf-8"))
+    for _ in range(count):
+        note = compose(random, "heldout", deciding=deciding)
+        job = jobs.ask(random, "heldout", note, "triage")
+        messages = _asked(random, jobs.place(random, "heldout", job.request, note))
+        found.append(Case("fresh triage", messages, job.answer, note))
     return found
 
 

@@ -24,7 +24,7 @@ def main(model: Path, out: Path, count: int) -> int:
     """Answer all cases and write the figures."""
     runtime, tally = Runtime(model), Tally()
     started = time.monotonic()
-    for case in corpus.cases(SEED, count) + corpus.handwritten():
+    for case in corpus.cases(SEED, count) + corpus.fresh(SEED, count) + corpus.handwritten():
         tally.add(case, runtime.answer(case.messages))
     figures = tally.figures() | {"seed": SEED, "seconds": round(time.monotonic() - started)}
     out.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -55,9 +55,13 @@ def sentences(domain: str, part: str, split: Split) -> list[str]:
 
 
 def compose(
-    random: Random, split: Split, domain: str | None = None, details: int | None = None
+    random: Random,
+    split: Split,
+    domain: str | None = None,
+    details: int | None = None,
+    deciding: dict[str, dict[str, list[str]]] | None = None,
 ) -> Note:
-    """A new note of a random category."""
+    """A new note of a random category, from the split's deciding sentences or other ones."""
     domain = domain or random.choice(("ward", "bank"))
     category = random.choice(LABELS[domain])
     family = DOMAINS[domain][category]
@@ -65,7 +69,7 @@ def compose(
         details = random.choice((0, 0, 1, 1, 2, 3))
     parts = [
         random.choice(sentences(domain, "openers", split)),
-        random.choice(family[split]),
+        random.choice(deciding[domain][category] if deciding else family[split]),
         *random.sample(sentences(domain, "details", split), min(details, 5)),
         random.choice(sentences(domain, "closings", split)),
     ]

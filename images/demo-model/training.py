@@ -26,7 +26,7 @@ class Plan:
     """Everything a run depends on."""
 
     seed: int = 20260101
-    steps: int = 4200
+    steps: int = 6131
     tokens: int = 2048  # of a step, padding included
     batches: int = 2  # a step's tokens are computed in this many parts
     workers: int = 2

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sys
+import tomllib
 from pathlib import Path
 from random import Random
 
@@ -57,6 +58,9 @@ def test_deciding_sentences_of_evaluation_are_never_trained(domain: str) -> None
         for label in notes.LABELS[domain]
         for s in notes.DOMAINS[domain][label]["heldout"]
     }
+    fresh = tomllib.loads((FOLDER / "fresh.toml").read_text(encoding="utf-8"))[domain]
+    assert list(fresh) == notes.LABELS[domain]
+    held_out |= {normalised(s) for sentences in fresh.values() for s in sentences}
     assert held_out
     assert not trained & held_out
 
