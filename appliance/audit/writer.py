@@ -177,9 +177,18 @@ class Writer:
         for ticket in self._take_queued():
             ticket.result = LogUnavailableError("The audit log is closed: the service is stopping.")
             _settle([ticket])
+        while self._tasks:
+            self._tasks.pop().future.set_exception(
+                LogUnavailableError("The audit log is closed: the service is stopping.")
+            )
 
     def between(self, work: Callable[[], None]) -> None:
-        """Have the writer's thread do `work` between two batches, and wait for that."""
+        """Have the writer's thread do `work` between two batches, and wait for that.
+
+        Raises LogUnavailableError after `stop`, and whatever `work` raises.
+        """
+        if self._stopping:
+            raise LogUnavailableError("The audit log is closed: the service is stopping.")
         task = Task(work)
         self._queue.put(task)
         task.future.result()

@@ -22,11 +22,14 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One turn as the SDK sends it."""
 
     role: Role
-    content: str | list[TextPart]
+    content: str | list[TextPart] | None = None
+    """Nothing where an assistant's turn said nothing, as SDKs send it back."""
     name: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
     def joined(self) -> str:
         """The content parts as one text."""
+        if self.content is None:
+            return ""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content)
@@ -75,6 +78,10 @@ class ChatRequest(SharedFields, frozen=True, kw_only=True, forbid_unknown_fields
                 "`max_tokens` and `max_completion_tokens` disagree; send the second one alone",
                 param="max_tokens",
             )
+        for number, message in enumerate(self.messages):
+            if message.content is None and message.role != "assistant":
+                param = f"messages[{number}].content"
+                raise refuse(Code.INVALID_REQUEST, f"the field `{param}` is required", param=param)
         messages = tuple(
             Message(role=message.role, content=message.joined(), name=message.name)
             for message in self.messages

@@ -86,6 +86,13 @@ def test_no_refusal_repeats_a_value() -> None:
         assert secret not in refusal(changed(**fields))[2]
 
 
+def test_an_assistants_turn_that_said_nothing_is_taken_back() -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": None}]
+    decode(changed(messages=turns), chat.decoder).generation()
+    code, param, _ = refusal(changed(messages=[{"role": "user", "content": None}]))
+    assert (code, param) == (Code.INVALID_REQUEST, "messages[0].content")
+
+
 def test_content_parts_are_joined() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     request = decode(changed(messages=[{"role": "user", "content": parts}]), chat.decoder)
