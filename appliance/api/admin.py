@@ -40,7 +40,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Body of `POST /admin/v1/keys`; no models means all."""
 
     name: Name
-    models: tuple[Name, ...] | None = None
+    models: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] | None = None
 
 
 _sign_in = msgspec.json.Decoder(SignIn)
