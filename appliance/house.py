@@ -26,10 +26,6 @@ class House(Protocol):
     telemetry: Telemetry
 
     @property
-    def unsealed(self) -> bool:
-        """Whether the rooms are there."""
-
-    @property
     def ready(self) -> bool:
         """Whether it serves: unsealed, log writable, a model loaded."""
 

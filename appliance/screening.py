@@ -32,6 +32,8 @@ from appliance.redaction.vocabulary import CUES
 from appliance.redaction.window import Detector
 
 MAX_EXTENDS = 8
+MAX_SUBJECTS = 4096
+"""Callers whose decisions are remembered; more than a box has keys."""
 _PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "CH", "AT", "IE", "PT")
 """Asked for national numbers without any cue where a policy names no jurisdiction."""
 
@@ -101,6 +103,9 @@ class Screening:
         self._key = key
         self._today = today
         self._compiled: dict[Decision, Scrubber] = {}
+        self._decided_on: date | None = None
+        self._decisions: dict[tuple[Subject, Direction], Decision] = {}
+        self._scrubbers: dict[tuple[Subject, Direction], Scrubber] = {}
 
     @classmethod
     def load(
@@ -127,14 +132,27 @@ class Screening:
 
     def decide(self, subject: Subject, direction: Direction) -> Decision:
         """What holds for `subject`: limits, models, content kept, treatments."""
-        return decide(self.document, subject, direction, today=self._today())
+        today = self._today()
+        if today != self._decided_on or len(self._decisions) > MAX_SUBJECTS:
+            self._decided_on = today  # allowances may have expired over night
+            self._decisions.clear()
+            self._scrubbers.clear()
+        decision = self._decisions.get((subject, direction))
+        if decision is None:
+            decision = decide(self.document, subject, direction, today=today)
+            self._decisions[subject, direction] = decision
+        return decision
 
     def scrubber(self, subject: Subject, direction: Direction) -> Scrubber:
         """The scrubber for `subject`, compiled when first asked for."""
         decision = self.decide(subject, direction)
-        scrubber = self._compiled.get(decision)
+        scrubber = self._scrubbers.get((subject, direction))
         if scrubber is None:
-            scrubber = self._compiled[decision] = compile_decision(decision, self._key)
+            # Most subjects share a decision; compiling one is the expensive part.
+            scrubber = self._compiled.get(decision)
+            if scrubber is None:
+                scrubber = self._compiled[decision] = compile_decision(decision, self._key)
+            self._scrubbers[subject, direction] = scrubber
         return scrubber
 
     def input_scrubber(self, subject: Subject) -> Scrubber:

@@ -56,11 +56,6 @@ class Box:
         self.telemetry = Telemetry()
 
     @property
-    def unsealed(self) -> bool:
-        """Whether the rooms are there."""
-        return self._rooms is not None
-
-    @property
     def ready(self) -> bool:
         """Whether it serves: the log can be written, and every active model answers."""
         engine, log = self._engine, self._log

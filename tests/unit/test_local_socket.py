@@ -10,8 +10,11 @@ def test_a_box_in_a_deep_folder_has_its_socket(tmp_path: Path) -> None:
     path = tmp_path / ("deep" * 40) / "run" / "admin.sock"
     path.parent.parent.mkdir()
     listener = local_socket.listen(path)
-    listener.listen()
-    local_socket.connect(path).close()
+    with local_socket.connect(path) as asking:
+        asking.sendall(b"x")
+        answering, _ = listener.accept()
+        assert answering.recv(1) == b"x"
+        answering.close()
     listener.close()
 
 
@@ -36,4 +39,7 @@ def test_the_socket_of_a_living_server_is_left_alone(tmp_path: Path) -> None:
 def test_the_socket_of_a_dead_server_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "run" / "admin.sock"
     local_socket.listen(path).close()
-    local_socket.listen(path).close()
+    listener = local_socket.listen(path)
+    with pytest.raises(ConfigurationError, match="being served already"):
+        local_socket.listen(path)
+    listener.close()

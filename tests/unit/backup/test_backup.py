@@ -5,7 +5,7 @@ import io
 import multiprocessing
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.unsealers.shares import NewShares, ShareCollector
 from appliance.vault.unsealers.unsealer import Opener
 from appliance.vault.vault import Vault
+from tests.support.dying import die_at
 
 NAME = "box.test"
 CANARY = "wombat-xylophone"
@@ -403,20 +404,7 @@ def test_a_backup_of_another_box_is_no_previous_one(site: Site, tmp_path: Path) 
 
 
 def _restore_and_die(site: Site, step: int) -> None:
-    count = 0
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*arguments: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == step:
-                os._exit(9)
-            return call(*arguments, **named)
-
-        return wrapper
-
-    for name in ("fsync", "link", "rename"):
-        setattr(os, name, counted(getattr(os, name)))
+    die_at(step, ("fsync", "link", "rename"))
     site.restore()
     os._exit(0)
 

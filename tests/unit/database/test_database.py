@@ -262,7 +262,14 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     async def test() -> None:
         async with opened(tmp_path / "box.db") as database:
             await database.migrate()
+            before = await schema(database)
             await database.migrate()
+            assert await schema(database) == before != []
+
+    async def schema(database: Database) -> list[tuple[str, ...]]:
+        async with database.reading() as session:
+            rows = await session.execute(text("SELECT name, sql FROM sqlite_schema ORDER BY name"))
+            return [tuple(map(str, row)) for row in rows]
 
     run(test)
 

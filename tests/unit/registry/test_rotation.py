@@ -8,7 +8,6 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from appliance.vault.purpose import Purpose
 from appliance.vault.rotation import EncryptedDatabase, Progress, database_keys, rotate
 from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.vault import Vault
+from tests.support.dying import die_at
 
 WEIGHTS = [bytes([number]) * 50_000 for number in range(4)]
 
@@ -191,22 +191,10 @@ def test_a_key_that_only_makes_digests_keeps_its_old_versions(directory: Path) -
 
 def _rotate_and_die(directory: Path, purpose: Purpose, step: int) -> None:
     """Rotate in a process that is killed at its step-th system call that makes things durable."""
-    count = 0
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*arguments: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == step:
-                os._exit(9)
-            return call(*arguments, **named)
-
-        return wrapper
 
     async def work() -> None:
         async with opened(directory) as box:
-            for name in ("fsync", "replace", "link"):
-                setattr(os, name, counted(getattr(os, name)))
+            die_at(step, ("fsync", "replace", "link"))
             await box.rotate(purpose)
 
     asyncio.run(work())

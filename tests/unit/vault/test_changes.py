@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +16,7 @@ from appliance.vault.purpose import Purpose
 from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.unsealers.passphrase import Costs, Passphrase
 from appliance.vault.vault import Vault, inspect
+from tests.support.dying import die_at
 
 CHEAP = Costs(iterations=1, memory_kib=19 * 1024, lanes=1)
 PHRASE = "correct horse battery staple"
@@ -44,7 +44,8 @@ def test_two_key_files_open_the_same_vault(vault: Vault, opener: KeyFile, tmp_pa
     second = KeyFile(tmp_path / "second.key")
     vault.add_way(opener, second)
     for way in (opener, second):
-        Vault.unseal(tmp_path / "keys", way)
+        found = Vault.unseal(tmp_path / "keys", way)
+        assert found.key(Purpose.DATABASE) == vault.key(Purpose.DATABASE)
 
 
 def test_a_way_taken_away_opens_no_more(vault: Vault, opener: KeyFile, tmp_path: Path) -> None:
@@ -229,20 +230,7 @@ def _killed_at(step: int, work: Callable[[], None]) -> int:
     """Run `work` in a process that is killed at its step-th system call on files."""
 
     def child() -> None:
-        count = 0
-
-        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-            def wrapper(*arguments: Any, **named: Any) -> Any:
-                nonlocal count
-                count += 1
-                if count == step:
-                    os._exit(9)
-                return call(*arguments, **named)
-
-            return wrapper
-
-        for name in ("fsync", "link", "open", "replace", "unlink"):
-            setattr(os, name, counted(getattr(os, name)))
+        die_at(step, ("fsync", "link", "open", "replace", "unlink"))
         work()
         os._exit(0)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import IntegrityError, SealedError
+from appliance.vault.purpose import Purpose
 from appliance.vault.unsealers.host_credential import HostCredential
 from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.vault import Vault
@@ -87,7 +88,7 @@ def test_a_service_without_privileges_gets_the_key_from_its_manager(
     machine = Machine(tmp_path / "machine")
     path = tmp_path / "unseal.cred"
     way = credential(machine, path)
-    Vault.create(tmp_path / "keys", way)
+    made = Vault.create(tmp_path / "keys", way)
     # As systemd does with LoadCredentialEncrypted=.
     handed = tmp_path / "credentials"
     handed.mkdir()
@@ -95,16 +96,18 @@ def test_a_service_without_privileges_gets_the_key_from_its_manager(
     (handed / "cloister-unseal").write_bytes(bytes(secret.view))
     machine.program.unlink()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
-    Vault.unseal(tmp_path / "keys", way)
+    found = Vault.unseal(tmp_path / "keys", way)
+    assert found.key(Purpose.DATABASE) == made.key(Purpose.DATABASE)
 
 
 def test_a_service_with_other_credentials_asks_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way = credential(Machine(tmp_path / "machine"), tmp_path / "unseal.cred")
-    Vault.create(tmp_path / "keys", way)
+    made = Vault.create(tmp_path / "keys", way)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    Vault.unseal(tmp_path / "keys", way)
+    found = Vault.unseal(tmp_path / "keys", way)
+    assert found.key(Purpose.DATABASE) == made.key(Purpose.DATABASE)
 
 
 def test_what_is_no_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

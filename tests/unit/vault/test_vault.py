@@ -16,6 +16,7 @@ from appliance.vault import document
 from appliance.vault.purpose import Purpose
 from appliance.vault.unsealers.key_file import KeyFile
 from appliance.vault.vault import Vault, inspect
+from tests.support.dying import die_at
 
 GOLDEN = Path(__file__).parents[2] / "vectors" / "vault" / "box"
 
@@ -254,20 +255,7 @@ def test_the_inventory_tells_ages_and_no_secrets(tmp_path: Path) -> None:
 
 def _die_at(directory: Path, step: int) -> None:
     """Create a vault in a process that is killed at its step-th system call on files."""
-    count = 0
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*arguments: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == step:
-                os._exit(9)
-            return call(*arguments, **named)
-
-        return wrapper
-
-    for name in ("fsync", "link", "open", "unlink", "replace", "mkdir"):
-        setattr(os, name, counted(getattr(os, name)))
+    die_at(step, ("fsync", "link", "open", "unlink", "replace", "mkdir"))
     Vault.create(directory, key_file(directory))
     os._exit(0)
 
